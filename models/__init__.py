@@ -1,0 +1,1 @@
+"""Speech models shipped with the project, and the recipe that trains the demonstration model."""
