@@ -1,0 +1,300 @@
+"""pipeline.toml → frozen sections. An unknown key is an error that names it.
+
+Measurement knobs (how a signal is read) live here. Judgement knobs (how long is long, what is
+unresolved) live in SQL: macro defaults and ``reason_weights``. Paths in a file are relative to
+the file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Meta
+
+from speechlytics.errors import ConfigError
+
+Positive = Annotated[int, Meta(gt=0)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Language = Annotated[str, Meta(pattern="^[a-z]{2,3}$")]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all sections: frozen, keyword only, unknown keys refused."""
+
+
+class MetadataSource(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One place that knows something about the recordings; later ones fill gaps of earlier.
+
+    Attributes:
+        kind: ``sidecar`` (NAME.json beside NAME.wav), ``manifest`` (CSV, JSONL or Parquet),
+            ``asterisk_cdr`` (Master.csv without header), ``filename`` (regex with named groups).
+        file: Manifest or CDR file.
+        columns: Our field name → column name in the file.
+        pattern: Regex with named groups, or the name of a shipped one (``asterisk-mixmonitor``).
+        utc: Times without an offset are UTC, not local (Asterisk ``usegmtime``).
+        delimiter: Column delimiter of a CSV; found out when not given.
+        unrecorded_calls: Rows without a recording become ``no_recording`` calls.
+    """
+
+    kind: Literal["sidecar", "manifest", "asterisk_cdr", "filename"]
+    file: str | None = None
+    columns: dict[str, str] = {}
+    pattern: str | None = None
+    utc: bool = False
+    delimiter: str | None = None
+    unrecorded_calls: bool = True
+
+
+class SourceConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where recordings come from and what is known about them.
+
+    Attributes:
+        path: Folder, glob, or fsspec URL.
+        zone: IANA time zone of the contact centre: call dates and local times.
+        region: ISO 3166 country in which numbers without a country code are read.
+        roles: Role per channel.
+        suffixes: File name endings taken for recordings.
+        leg_pattern: Regex with groups ``call_id`` and ``leg`` that joins one file per leg into
+            one call (legs sorted by ``leg`` unless ``legs`` orders them).
+        legs: Values of ``leg`` in channel order, e.g. ``["rx", "tx"]``.
+        metadata: Where metadata comes from, most trusted first.
+    """
+
+    path: str
+    zone: str = "Europe/Moscow"
+    region: Annotated[str, Meta(pattern="^[A-Z]{2}$")] = "RU"
+    roles: list[Literal["agent", "customer", "ivr", "unknown"]] = ["agent", "customer"]
+    suffixes: list[str] = [
+        ".wav", ".wav49", ".gsm", ".mp3", ".ogg", ".opus", ".oga", ".flac", ".m4a", ".mp4",
+        ".aac", ".amr", ".awb", ".wma", ".webm", ".g722", ".ulaw", ".alaw", ".ul", ".al", ".spx",
+    ]  # fmt: skip
+    leg_pattern: str | None = None
+    legs: list[str] = []
+    metadata: list[MetadataSource] = []
+
+
+class AudioConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits within which a recording is decoded."""
+
+    max_duration_s: Positive = 4 * 3600
+    max_packet_loss: Share = 0.2
+    max_channels: Positive = 8
+    fake_stereo_similarity: Share = 0.95
+
+
+class ActivityConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How speech, silence and hold music are told apart (source: measured, docs/activity.md)."""
+
+    vad_level: Annotated[int, Meta(ge=0, le=3)] = 2
+    frame_ms: Literal[10, 20, 30] = 30
+    fill_gap_ms: Positive = 300
+    drop_island_ms: Positive = 120
+    noise_percentile: Annotated[float, Meta(ge=0, le=100)] = 10.0
+    above_noise_db: float = 8.0
+    music_run_ms: Positive = 8000
+    music_fill_gap_ms: Positive = 1500
+    music_judge_probability: Share = 0.5
+    music_judge_reach_ms: Positive = 400
+    min_silence_ms: Positive = 1000
+
+
+class TranscribeConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How speech becomes text.
+
+    Attributes:
+        model: Name in ``models/registry.toml``, or a folder.
+        languages: Allow-list; one entry fixes the language, several are detected among.
+        window_s: Longest window handed to the model; ``None`` takes the model's own.
+        hotwords: Prompt words. Never taken from phrase packs: they would prompt the
+            recogniser with the very evidence that is sought.
+        device: ``auto``, ``cpu`` or ``cuda``; ``compute_type`` and threads likewise.
+        download: Whether a missing model may be fetched from a hub.
+    """
+
+    model: str = "demo"
+    languages: list[Language] = []
+    beam_size: Positive = 5
+    batch_size: Positive | None = None
+    window_s: Annotated[float, Meta(gt=1)] | None = None
+    hotwords: str | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    compute_type: str = "auto"
+    cpu_threads: Annotated[int, Meta(ge=0)] = 0
+    download: bool = False
+
+
+class PhrasesConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which phrase packs listen. No folder means the shipped packs."""
+
+    packs: list[str] = []
+
+
+class StoreConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where results go; the key file makes customer pseudonyms (default ``<store>.key``)."""
+
+    path: str = "store"
+    key_file: str | None = None
+
+
+class RunConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the batch job uses this machine and how patient it is."""
+
+    workers: Annotated[int, Meta(ge=0)] = 0
+    call_timeout_s: Positive = 600
+    call_memory_mb: Positive = 2048
+    attempts: Positive = 2
+    publish_every_calls: Positive = 2000
+    publish_every_s: Positive = 900
+    transcribe: bool = True
+    runner: Literal["local", "ray"] = "local"
+
+
+class ExportConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One export that the nightly job writes when it is done."""
+
+    what: str
+    format: Literal["csv", "jsonl", "xlsx", "parquet"] = "csv"
+    out: str
+    new: bool = False
+
+
+class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole pipeline file."""
+
+    source: SourceConfig
+    audio: AudioConfig = AudioConfig()
+    activity: ActivityConfig = ActivityConfig()
+    transcribe: TranscribeConfig = TranscribeConfig()
+    phrases: PhrasesConfig = PhrasesConfig()
+    store: StoreConfig = StoreConfig()
+    run: RunConfig = RunConfig()
+    export: list[ExportConfig] = []
+
+
+def load(path: Path) -> Config:
+    """Read a pipeline file; relative paths in it become absolute.
+
+    Raises:
+        ConfigError: the file cannot be read, is not TOML, or holds an unknown key, a value of
+            the wrong kind, an unknown time zone or an invalid regex.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}); check the path") from error
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    try:
+        config = msgspec.convert(raw, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_explain(path, text, str(error))) from error
+    check(config, str(path))
+    return _resolve(config, path.resolve().parent)
+
+
+def check(config: Config, where: str) -> None:
+    """Refuse values that only meaning can judge: time zones and regular expressions.
+
+    Raises:
+        ConfigError: naming ``where``, the key, the value and what to do.
+    """
+    try:
+        ZoneInfo(config.source.zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigError(
+            f"{where}: source.zone = {config.source.zone!r} is not a time zone; "
+            "use an IANA name such as 'Europe/Moscow'"
+        ) from error
+    patterns = [("source.leg_pattern", config.source.leg_pattern)]
+    patterns += [
+        (f"source.metadata[{index}].pattern", entry.pattern)
+        for index, entry in enumerate(config.source.metadata)
+    ]
+    for key, pattern in patterns:
+        if pattern is None:
+            continue
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ConfigError(
+                f"{where}: {key} = {pattern!r} is not a regular expression: {error}"
+            ) from error
+
+
+def digest(*sections: Section | str | None) -> str:
+    """SHA-256 over settings, the same for equal settings whatever the file looked like."""
+    encoded = msgspec.json.encode(sections, order="sorted")
+    return hashlib.sha256(encoded).hexdigest()
+
+
+def _explain(path: Path, text: str, message: str) -> str:
+    """Turn msgspec's message into one that names the line and the nearest known key."""
+    unknown = re.search(r"unknown field `(.+?)`", message)
+    where = re.search(r"at `\$\.?(.*?)`", message)
+    section = where.group(1) if where else ""
+    key = unknown.group(1) if unknown else section.rsplit(".", 1)[-1]
+    line = next(
+        (
+            number
+            for number, content in enumerate(text.splitlines(), 1)
+            if re.match(rf"\s*\[*\s*(?:[\w.]+\.)?{re.escape(key)}\b", content)
+        ),
+        None,
+    )
+    at = f"{path}:{line}" if line else f"{path}"
+    if unknown is None:
+        return f"{at}: {message}"
+    near = difflib.get_close_matches(key, _known_keys(), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else "; remove it or see `speechlytics init`"
+    return f"{at}: unknown key {key!r} in [{section or 'top level'}]{hint}"
+
+
+def _known_keys() -> list[str]:
+    sections: list[type[Section]] = [Config, *_subclasses(Section)]
+    return sorted({field.name for s in sections for field in msgspec.structs.fields(s)})
+
+
+def _subclasses(base: type[Section]) -> list[type[Section]]:
+    return [cls for cls in base.__subclasses__() if cls is not Config]
+
+
+def _resolve(config: Config, folder: Path) -> Config:
+    """Make every path of a file absolute, so that the current folder no longer matters."""
+
+    def absolute(value: str) -> str:
+        return value if "://" in value else str(folder / Path(value).expanduser())
+
+    def optional(value: str | None) -> str | None:
+        return None if value is None else absolute(value)
+
+    def replaced(section: Any, **changes: Any) -> Any:
+        return msgspec.structs.replace(section, **changes)
+
+    source = config.source
+    return Config(
+        source=replaced(
+            source,
+            path=absolute(source.path),
+            metadata=[replaced(entry, file=optional(entry.file)) for entry in source.metadata],
+        ),
+        audio=config.audio,
+        activity=config.activity,
+        transcribe=config.transcribe,
+        phrases=replaced(config.phrases, packs=[absolute(p) for p in config.phrases.packs]),
+        store=replaced(
+            config.store,
+            path=absolute(config.store.path),
+            key_file=optional(config.store.key_file),
+        ),
+        run=config.run,
+        export=[replaced(entry, out=absolute(entry.out)) for entry in config.export],
+    )
