@@ -70,14 +70,14 @@ class SourceConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     path: str
     zone: str = "Europe/Moscow"
     region: Annotated[str, Meta(pattern="^[A-Z]{2}$")] = "RU"
-    roles: list[Literal["agent", "customer", "ivr", "unknown"]] = ["agent", "customer"]
-    suffixes: list[str] = [
+    roles: tuple[Literal["agent", "customer", "ivr", "unknown"], ...] = ("agent", "customer")
+    suffixes: tuple[str, ...] = (
         ".wav", ".wav49", ".gsm", ".mp3", ".ogg", ".opus", ".oga", ".flac", ".m4a", ".mp4",
         ".aac", ".amr", ".awb", ".wma", ".webm", ".g722", ".ulaw", ".alaw", ".ul", ".al", ".spx",
-    ]  # fmt: skip
+    )  # fmt: skip
     leg_pattern: str | None = None
-    legs: list[str] = []
-    metadata: list[MetadataSource] = []
+    legs: tuple[str, ...] = ()
+    metadata: tuple[MetadataSource, ...] = ()
 
 
 class AudioConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -119,7 +119,7 @@ class TranscribeConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields
     """
 
     model: str = "demo"
-    languages: list[Language] = []
+    languages: tuple[Language, ...] = ()
     beam_size: Positive = 5
     batch_size: Positive | None = None
     window_s: Annotated[float, Meta(gt=1)] | None = None
@@ -133,7 +133,7 @@ class TranscribeConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields
 class PhrasesConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which phrase packs listen. No folder means the shipped packs."""
 
-    packs: list[str] = []
+    packs: tuple[str, ...] = ()
 
 
 class StoreConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -175,7 +175,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     phrases: PhrasesConfig = PhrasesConfig()
     store: StoreConfig = StoreConfig()
     run: RunConfig = RunConfig()
-    export: list[ExportConfig] = []
+    export: tuple[ExportConfig, ...] = ()
 
 
 def load(path: Path) -> Config:
@@ -284,17 +284,17 @@ def _resolve(config: Config, folder: Path) -> Config:
         source=replaced(
             source,
             path=absolute(source.path),
-            metadata=[replaced(entry, file=optional(entry.file)) for entry in source.metadata],
+            metadata=tuple(replaced(entry, file=optional(entry.file)) for entry in source.metadata),
         ),
         audio=config.audio,
         activity=config.activity,
         transcribe=config.transcribe,
-        phrases=replaced(config.phrases, packs=[absolute(p) for p in config.phrases.packs]),
+        phrases=replaced(config.phrases, packs=tuple(absolute(p) for p in config.phrases.packs)),
         store=replaced(
             config.store,
             path=absolute(config.store.path),
             key_file=optional(config.store.key_file),
         ),
         run=config.run,
-        export=[replaced(entry, out=absolute(entry.out)) for entry in config.export],
+        export=tuple(replaced(entry, out=absolute(entry.out)) for entry in config.export),
     )
