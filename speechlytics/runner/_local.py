@@ -1,0 +1,143 @@
+"""Processes of this machine, by pebble: only the guilty item fails.
+
+A worker that is killed, crashes in native code, exceeds its time or its memory takes one item
+with it; the neighbours go on. ``ProcessPoolExecutor`` would break all of them.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, wait
+from types import TracebackType
+from typing import Self
+
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+from speechlytics.runner._outcome import Item, Outcome, Result
+
+
+def available_cores() -> int:
+    """Cores that this process may use, which a container may have cut down."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def limit_memory(memory_mb: int | None) -> None:
+    """Cap the private memory of this process; an allocation beyond it raises MemoryError."""
+    if memory_mb is None:
+        return
+    import resource
+
+    limit = memory_mb * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+class LocalRunner:
+    """A pool of worker processes.
+
+    Args:
+        workers: Processes; 0 takes one per available core.
+        timeout_s: Longest time one item may take.
+        memory_mb: Private memory that one worker may hold, ``None`` for no limit.
+        attempts: Processes that may die or hang on an item before it is given up. An ordinary
+            exception is an answer and is not tried again.
+        ahead: Items under way beyond the number of workers.
+    """
+
+    def __init__(
+        self,
+        workers: int = 0,
+        *,
+        timeout_s: float | None = None,
+        memory_mb: int | None = None,
+        attempts: int = 2,
+        ahead: int = 1,
+    ) -> None:
+        self._workers = workers or available_cores()
+        self._timeout_s = timeout_s
+        self._attempts = attempts
+        self._ahead = ahead
+        # spawn: a forked child would inherit the threads' locks of the speech model's parent
+        self._pool = ProcessPool(
+            max_workers=self._workers,
+            context=multiprocessing.get_context("spawn"),
+            initializer=limit_memory,
+            initargs=(memory_mb,),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self._pool.close()  # type: ignore[no-untyped-call] # pebble leaves it untyped
+        else:
+            self._pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it untyped
+        self._pool.join()
+
+    def map(
+        self, function: Callable[[Item], Result], items: Iterable[Item]
+    ) -> Iterator[Outcome[Item, Result]]:
+        """Yield one outcome per item as they finish; at most ``workers + ahead`` are under way."""
+        waiting = iter(items)
+        again: deque[tuple[Item, int]] = deque()
+        under_way: dict[ProcessFuture[Result], tuple[Item, int]] = {}
+        exhausted = False
+        while True:
+            while len(under_way) < self._workers + self._ahead:
+                if again:
+                    item, attempt = again.popleft()
+                else:
+                    try:
+                        item, attempt = next(waiting), 1
+                    except StopIteration:
+                        exhausted = True
+                        break
+                future = self._pool.schedule(function, args=[item], timeout=self._timeout_s)
+                under_way[future] = (item, attempt)
+            if not under_way:
+                if exhausted and not again:
+                    return
+                continue
+            finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in finished:
+                item, attempt = under_way.pop(future)
+                outcome = self._outcome(future, item, attempt)
+                if outcome.kind in ("crash", "timeout") and attempt < self._attempts:
+                    again.append((item, attempt + 1))
+                else:
+                    yield outcome
+
+    def _outcome(
+        self, future: ProcessFuture[Result], item: Item, attempt: int
+    ) -> Outcome[Item, Result]:
+        error = future.exception()
+        if error is None:
+            return Outcome(item, "ok", result=future.result(), attempts=attempt)
+        if isinstance(error, ProcessExpired):
+            message = f"worker process died (exit code {error.exitcode}) {_times(attempt)}"
+            return Outcome(item, "crash", error=_caused(message, error), attempts=attempt)
+        if isinstance(error, TimeoutError):
+            message = f"no result within {self._timeout_s:g} s {_times(attempt)}"
+            return Outcome(item, "timeout", error=_caused(message, error), attempts=attempt)
+        if isinstance(error, MemoryError):
+            message = f"worker ran out of its memory limit ({error or 'no detail'})"
+            return Outcome(item, "memory", error=_caused(message, error), attempts=attempt)
+        return Outcome(item, "error", error=error, attempts=attempt)
+
+
+def _times(attempt: int) -> str:
+    return "at the first attempt" if attempt == 1 else f"{attempt} times in a row"
+
+
+def _caused(message: str, cause: BaseException) -> RuntimeError:
+    error = RuntimeError(message)
+    error.__cause__ = cause
+    return error

@@ -1,0 +1,80 @@
+"""Only the guilty item fails, whatever its process does."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from speechlytics.runner import LocalRunner, Outcome
+
+
+def _behave(item: str) -> str:
+    match item.split(":", maxsplit=1)[0]:
+        case "raise":
+            raise ValueError(item)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "segv":
+            ctypes.string_at(0)
+        case "hang":
+            time.sleep(60)
+        case "eat":
+            _ = bytearray(4 * 1024**3)
+    return item.upper()
+
+
+def _by_item(outcomes: Iterator[Outcome[str, str]]) -> dict[str, Outcome[str, str]]:
+    return {outcome.item: outcome for outcome in outcomes}
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, Outcome[str, str]]:
+    items = ["a", "kill", "b", "raise", "segv", "hang", "c", "eat", "d", "e"]
+    with LocalRunner(2, timeout_s=4, memory_mb=2048, attempts=2) as runner:
+        return _by_item(runner.map(_behave, items))
+
+
+@pytest.mark.parametrize(
+    ("item", "kind", "attempts"),
+    [
+        ("kill", "crash", 2),
+        ("segv", "crash", 2),
+        ("hang", "timeout", 2),
+        ("raise", "error", 1),
+        ("eat", "memory", 1),
+    ],
+)
+def test_guilty_item_says_how_it_ended(
+    outcomes: dict[str, Outcome[str, str]], item: str, kind: str, attempts: int
+) -> None:
+    assert outcomes[item].kind == kind
+    assert outcomes[item].attempts == attempts
+    assert outcomes[item].result is None
+
+
+@pytest.mark.parametrize("item", ["a", "b", "c", "d", "e"])
+def test_neighbours_finish(outcomes: dict[str, Outcome[str, str]], item: str) -> None:
+    assert outcomes[item].kind == "ok"
+    assert outcomes[item].result == item.upper()
+
+
+def test_items_are_taken_only_as_fast_as_outcomes_are_consumed() -> None:
+    taken = 0
+
+    def items() -> Iterator[str]:
+        nonlocal taken
+        for number in range(50):
+            taken += 1
+            yield f"x{number}"
+
+    with LocalRunner(1, ahead=2) as runner:
+        outcomes = runner.map(_behave, items())
+        for consumed in range(1, 6):
+            next(outcomes)
+            assert taken <= consumed + 3
+        assert len(list(outcomes)) == 45
