@@ -10,11 +10,11 @@ import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from types import TracebackType
 from typing import Self
 
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from pebble import ProcessExpired, ProcessPool
 
 from speechlytics.runner._outcome import Item, Outcome, Result
 
@@ -88,7 +88,7 @@ class LocalRunner:
         """Yield one outcome per item as they finish; at most ``workers + ahead`` are under way."""
         waiting = iter(items)
         again: deque[tuple[Item, int]] = deque()
-        under_way: dict[ProcessFuture[Result], tuple[Item, int]] = {}
+        under_way: dict[Future[Result], tuple[Item, int]] = {}
         exhausted = False
         while True:
             while len(under_way) < self._workers + self._ahead:
@@ -107,16 +107,16 @@ class LocalRunner:
                     return
                 continue
             finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in finished:
-                item, attempt = under_way.pop(future)
-                outcome = self._outcome(future, item, attempt)
+            for ended in finished:
+                item, attempt = under_way.pop(ended)
+                outcome = self._outcome(ended, item, attempt)
                 if outcome.kind in ("crash", "timeout") and attempt < self._attempts:
                     again.append((item, attempt + 1))
                 else:
                     yield outcome
 
     def _outcome(
-        self, future: ProcessFuture[Result], item: Item, attempt: int
+        self, future: Future[Result], item: Item, attempt: int
     ) -> Outcome[Item, Result]:
         error = future.exception()
         if error is None:
