@@ -64,6 +64,8 @@ class Recording:
         roles: Role per channel, as far as configured; missing channels are ``unknown``.
         customer_key: Keyed pseudonym of the customer; the raw id is never kept.
         extra: Unknown metadata columns as a JSON object (text), or ``None``.
+        audio_size_bytes, audio_modified_at: Fingerprint of the audio files (sum of sizes, latest
+            change): a recording whose fingerprint changed is done again.
         problem: Why this row cannot be processed (duplicate id with other audio, unreadable
             metadata, …); such a call becomes a ``failed`` row of stage ``source``.
     """
@@ -88,6 +90,8 @@ class Recording:
     language: str | None = None
     screens: tuple[ScreenCapture, ...] = ()
     extra: str | None = None
+    audio_size_bytes: int | None = None
+    audio_modified_at: datetime | None = None
     problem: str | None = None
 
 

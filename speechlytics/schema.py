@@ -68,6 +68,8 @@ CALLS = pa.schema(
         _field("recording_uri", pa.string(), "Path or URL of the recording (first leg)."),
         _field("leg_uris", pa.list_(pa.string()), "All files of a call recorded leg by leg."),
         _field("audio_sha256", pa.string(), "SHA-256 of the audio file (of all legs)."),
+        _field("audio_size_bytes", pa.int64(), "Size of the audio files, bytes."),
+        _field("audio_modified_at", INSTANT, "Latest change of the audio files."),
         _field("codec", pa.string(), "Codec of the recording, FFmpeg's name."),
         _field("sampling_rate_hz", pa.int32(), "Sampling rate of the recording, Hz."),
         _field("channels", pa.int16(), "Channels of the recording as stored."),
