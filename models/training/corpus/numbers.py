@@ -80,7 +80,11 @@ class NumberWords:
         parts: list[str] = []
         hundreds, rest = divmod(value, 100)
         if hundreds:
-            parts.append(self.hundreds[hundreds - 1])
+            parts.append(
+                f"{self.units[hundreds]} {self.hundreds[0]}"
+                if self.style == "english"
+                else self.hundreds[hundreds - 1]
+            )
         if rest >= 20:
             parts.append(self.tens[rest // 10 - 2])
             rest %= 10
