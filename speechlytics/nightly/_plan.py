@@ -1,0 +1,146 @@
+"""What a run has to do: source against store.
+
+A call is *analysed* (again) when it is new, its audio changed, or a setting of the acoustic or
+speech stages changed; it is *rescored* (no audio, no speech model) when only the phrase packs
+or its metadata changed. A failed call waits until something changed or ``retry_failed`` asks,
+except where the source itself was out of reach: that is tried again every night.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from pathlib import Path
+from typing import Literal
+
+from speechlytics.records import Recording, StageSha256
+
+Action = Literal["analyze", "rescore", "nothing"]
+
+# what a manifest may correct after the night on which the call was analysed
+METADATA = (
+    "started_at",
+    "started_local",
+    "direction",
+    "agent_id",
+    "team",
+    "customer_key",
+    "queue",
+    "answered",
+    "wait_ms",
+    "csat",
+    "disconnect_by",
+    "transferred_from",
+    "screens",
+    "extra",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store holds of a call: its status, inputs, settings and metadata."""
+
+    status: str
+    failed_stage: str | None
+    audio_size_bytes: int | None
+    audio_modified_at: datetime | None
+    stage_sha256: StageSha256
+    call_date: date
+    recording: Recording
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One call and what to do with it."""
+
+    recording: Recording
+    action: Action
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which calls of the source a run takes; ``None`` takes all."""
+
+    date: date | None = None
+    since: date | None = None
+    limit: int | None = None
+    retry_failed: bool = False
+
+    def takes(self, recording: Recording) -> bool:
+        """Whether the call's day is wanted."""
+        if self.date is not None and recording.call_date != self.date:
+            return False
+        return self.since is None or recording.call_date >= self.since
+
+
+def plan(
+    recordings: Iterable[Recording],
+    known: Mapping[str, Known],
+    settings: StageSha256,
+    selection: Selection,
+) -> Iterator[Task]:
+    """Yield a task per selected call, the ones with nothing to do among them."""
+    started = 0
+    for recording in recordings:
+        if not selection.takes(recording):
+            continue
+        task = _task(recording, known.get(recording.call_id), settings, selection.retry_failed)
+        if task.action != "nothing":
+            if selection.limit is not None and started >= selection.limit:
+                return
+            started += 1
+        yield task
+
+
+def _task(
+    recording: Recording, known: Known | None, settings: StageSha256, retry_failed: bool
+) -> Task:
+    if why := _why_analyze(recording, known, settings, retry_failed):
+        return Task(recording, "analyze", why)
+    assert known is not None
+    if known.status in ("ok", "no_speech") and known.stage_sha256.phrases != settings.phrases:
+        return Task(recording, "rescore", "phrase packs changed")
+    changed = [
+        name for name in METADATA if getattr(recording, name) != getattr(known.recording, name)
+    ]
+    if changed:
+        return Task(recording, "rescore", f"metadata changed: {', '.join(changed)}")
+    return Task(recording, "nothing", "done")
+
+
+def _why_analyze(
+    recording: Recording, known: Known | None, settings: StageSha256, retry_failed: bool
+) -> str | None:
+    if known is None:
+        return "new"
+    if known.status == "failed" and known.failed_stage == "source":
+        return "the source was out of reach"
+    if known.status == "failed" and retry_failed:
+        return "failed before"
+    before = (known.audio_size_bytes, known.audio_modified_at)
+    if before != (recording.audio_size_bytes, recording.audio_modified_at):
+        return "the audio changed"
+    stages = (known.stage_sha256.activity, known.stage_sha256.transcript)
+    if recording.uris and stages != (settings.activity, settings.transcript):
+        return "settings changed"
+    return None
+
+
+assert set(METADATA) <= {field.name for field in fields(Recording)}
+
+
+def fingerprint(uris: Iterable[str]) -> tuple[int | None, datetime | None]:
+    """Size in bytes (sum) and latest change of local files; ``None`` for what is not there."""
+    from datetime import UTC
+
+    size, changed = 0, 0.0
+    for uri in uris:
+        try:
+            found = Path(uri).stat()
+        except OSError:
+            return None, None
+        size += found.st_size
+        changed = max(changed, found.st_mtime)
+    return size, datetime.fromtimestamp(changed, UTC)
