@@ -121,7 +121,7 @@ class ActivityConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     music_run_ms: Positive = 8000
     music_fill_gap_ms: Positive = 1500
     music_judge_probability: Share = 0.5
-    music_judge_burst_ms: Positive = 100
+    music_judge_burst_ms: Positive = 250
     music_judge_reach_ms: Positive = 400
     min_silence_ms: Positive = 1000
     min_overtalk_ms: Positive = 300
@@ -180,9 +180,20 @@ class TranscribeConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class PhrasesConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which phrase packs listen. No folder means the shipped packs."""
+    """Which phrase packs listen, and how forgiving they are.
+
+    Attributes:
+        packs: Folders of packs; none means the shipped ones.
+        fuzzy_cutoff: Least similarity (0–100) at which a garbled word counts as the word.
+        backchannel_words: Most words of the others («угу, понятно») over which a phrase may
+            run on into the speaker's next turn.
+        join_gap_ms: Longest pause over which it may run on.
+    """
 
     packs: tuple[str, ...] = ()
+    fuzzy_cutoff: Annotated[float, Meta(ge=50, le=100)] = 85.0
+    backchannel_words: Annotated[int, Meta(ge=0)] = 4
+    join_gap_ms: Positive = 15_000
 
 
 class StoreConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

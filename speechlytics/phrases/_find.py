@@ -1,0 +1,152 @@
+"""One phrase in one stream: every place where all its words stand together, un-negated."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from speechlytics.phrases._languages import BREAKERS, CARRIERS, NEGATORS
+from speechlytics.phrases._stream import Stream
+from speechlytics.phrases._text import NO_BREAK
+
+NEGATION_REACH_WORDS = 4  # carriers over which a negator still governs a word
+NEGATOR_GAP_WORDS = 2  # words between a phrase's negator and the word it negates («не очень-то»)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPhrase:
+    """A phrase whose slots are ids of the vocabulary.
+
+    ``anchor`` is the slot that is looked for first (the rarest one). ``any_order`` lets the
+    words stand in any order, except that a negator stays before the word it negates.
+    """
+
+    slots: tuple[int, ...]
+    negators: tuple[bool, ...]
+    anchor: int
+    span_words: int
+    any_order: bool
+    language: str
+    ignore_negation: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A place where a phrase was found: ``positions[i]`` fills slot ``i``."""
+
+    phrase: CompiledPhrase
+    positions: tuple[int, ...]
+    first: int
+    last: int
+
+
+def find(phrase: CompiledPhrase, stream: Stream) -> list[Match]:
+    """All places of ``phrase``, one per place of its anchor: the tightest one."""
+    anchors = stream.positions.get(phrase.slots[phrase.anchor])
+    if not anchors or any(slot not in stream.positions for slot in phrase.slots):
+        return []
+    found: dict[tuple[int, ...], Match] = {}
+    for at in anchors:
+        match = find_at(phrase, stream, at)
+        if match is not None:
+            found[match.positions] = match
+    return list(found.values())
+
+
+def find_at(phrase: CompiledPhrase, stream: Stream, at: int) -> Match | None:
+    """The tightest match whose anchor is the token ``at``, or ``None``."""
+    best: tuple[int, int, tuple[int, ...]] | None = None
+    for positions in _assignments(phrase, stream, at):
+        first, last = min(positions), max(positions)
+        if best is not None and (last - first, first) >= best[:2]:
+            continue
+        if _holds(phrase, stream, positions):
+            best = (last - first, first, positions)
+    if best is None:
+        return None
+    span, first, positions = best
+    return Match(phrase, positions, first, first + span)
+
+
+def _assignments(phrase: CompiledPhrase, stream: Stream, at: int) -> Iterator[tuple[int, ...]]:
+    """All ways to give each slot a token within the span, around the anchor at ``at``."""
+    reach = phrase.span_words - 1
+    sentence = stream.sentences[at]
+    candidates: list[list[int]] = []
+    for ordinal, slot in enumerate(phrase.slots):
+        if ordinal == phrase.anchor:
+            candidates.append([at])
+            continue
+        filled = stream.positions.get(slot)
+        if filled is None:
+            return
+        lo, hi = bisect_left(filled, at - reach), bisect_right(filled, at + reach)
+        near = [p for p in filled[lo:hi] if p != at and stream.sentences[p] == sentence]
+        if not near:
+            return
+        candidates.append(near)
+    yield from _combine(candidates, (), at, at, phrase)
+
+
+def _combine(
+    candidates: list[list[int]],
+    chosen: tuple[int, ...],
+    low: int,
+    high: int,
+    phrase: CompiledPhrase,
+) -> Iterator[tuple[int, ...]]:
+    if len(chosen) == len(candidates):
+        yield chosen
+        return
+    for position in candidates[len(chosen)]:
+        if position in chosen:
+            continue
+        if chosen and position < chosen[-1] and not phrase.any_order:
+            continue
+        lower, upper = min(low, position), max(high, position)
+        if upper - lower < phrase.span_words:
+            yield from _combine(candidates, (*chosen, position), lower, upper, phrase)
+
+
+def _holds(phrase: CompiledPhrase, stream: Stream, positions: tuple[int, ...]) -> bool:
+    """Whether the phrase's negators bind what they should, and nothing else is negated."""
+    for ordinal, negator in enumerate(phrase.negators[:-1]):
+        if negator and not _binds(stream, positions[ordinal], positions[ordinal + 1]):
+            return False
+    if phrase.ignore_negation:
+        return True
+    for ordinal, position in enumerate(positions):
+        if phrase.negators[ordinal]:
+            continue
+        governor = governing_negator(stream, position, phrase.language)
+        if governor is not None and governor not in positions:
+            return False
+    return True
+
+
+def _binds(stream: Stream, negator: int, word: int) -> bool:
+    gap = word - negator - 1
+    if not 0 <= gap <= NEGATOR_GAP_WORDS:
+        return False
+    return all(stream.breaks[p] == NO_BREAK for p in range(negator + 1, word + 1))
+
+
+def governing_negator(stream: Stream, position: int, language: str) -> int | None:
+    """Position of the negator in whose scope the token stands, or ``None``.
+
+    A negator governs the next word, and through words that hand negation on («не буду
+    переносить», "not going to cancel") the one after them, up to any punctuation.
+    """
+    negators, carriers, breakers = NEGATORS[language], CARRIERS[language], BREAKERS[language]
+    if stream.words[position] in negators:
+        return None
+    for at in range(position - 1, max(-1, position - 2 - NEGATION_REACH_WORDS), -1):
+        if stream.breaks[at + 1] != NO_BREAK or stream.sentences[at] != stream.sentences[position]:
+            return None
+        word = stream.words[at]
+        if word in negators:
+            return at
+        if word in breakers or word not in carriers:
+            return None
+    return None

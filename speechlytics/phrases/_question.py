@@ -1,0 +1,79 @@
+"""Is it a question? Also without punctuation, as recognisers often write."""
+
+from __future__ import annotations
+
+from speechlytics.phrases._languages import LANGUAGES, languages_of, word_set
+from speechlytics.phrases._text import words
+
+_WITHIN_WORDS = 3  # a question word stands near the start («а вы когда приедете»)
+
+_QUESTION_WORDS: dict[str, frozenset[str]] = {
+    "ru": word_set(
+        "кто что чего чему когда где куда откуда как какой какая какое какие какого какую каким"
+        " почему зачем отчего сколько чей чья чье чьи разве неужели долго можно можете сможете"
+        " можешь который нельзя"
+    ),
+    "uk": word_set(
+        "чи хто що чого чому коли де куди звідки як який яка яке які якого яку навіщо скільки"
+        " чий чия чиє хіба невже довго можна можете зможете котрий"
+    ),
+    "be": word_set(
+        "ці хто што чаго чаму калі дзе куды адкуль як які якая якое якія якога якую навошта"
+        " колькі чый чыя няужо хіба доуга можна можаце зможаце"
+    ),
+    "en": word_set(
+        "who what when where why how which whose whom can could would will do does did is are"
+        " was were have has should shall may"
+    ),
+    "hu": word_set(
+        "ki kik mi mit mik mikor hol hova honnan hogy hogyan miért melyik mennyi mennyibe hány"
+        " milyen meddig mettől kinek minek ugye vajon lehet tud tudja tudna lenne"
+    ),
+}
+# Words that make a question wherever they stand.
+_PARTICLES: dict[str, frozenset[str]] = {
+    "ru": frozenset({"ли", "разве", "неужели", "подскажите", "скажите"}),
+    "uk": frozenset({"хіба", "невже", "підкажіть", "скажіть"}),
+    "be": frozenset({"няужо", "хіба", "падкажыце", "скажыце"}),
+    "en": frozenset(),
+    "hu": frozenset({"ugye", "vajon", "e"}),  # «működik-e»
+}
+# «что-то», «как только», «когда-нибудь»: the same words when they do not ask.
+_NOT_AFTER: dict[str, frozenset[str]] = {
+    "ru": frozenset({"то", "нибудь", "либо", "только", "бы", "будто", "раз", "угодно"}),
+    "uk": frozenset({"небудь", "тільки", "би", "ніби", "раз", "завгодно", "то"}),
+    "be": frozenset({"небудзь", "толькі", "бы", "быццам", "раз", "то", "та"}),
+    "en": frozenset({"ever"}),
+    "hu": frozenset(),
+}
+# "How" opens an English question only as the very first words; a subject before it does not ask.
+_WITHIN = {"en": 1}
+
+
+def is_question(text: str, language: str | None = None) -> bool:
+    """Whether ``text`` asks something: a question mark, or a question word or particle.
+
+    Args:
+        text: One turn or segment, with or without punctuation.
+        language: ISO 639-1 code, ``"be-ru"`` for mixed speech; ``None`` tries all.
+    """
+    if "?" in text:
+        return True
+    said = words(text)
+    # Who wrote the full stop would have written the question mark.
+    punctuated = text.rstrip().endswith((".", "!"))
+    languages = LANGUAGES if language is None else languages_of(language)
+    return any(_asks(said, entry, particles_only=punctuated) for entry in languages)
+
+
+def _asks(said: list[str], language: str, *, particles_only: bool) -> bool:
+    if any(word in _PARTICLES[language] for word in said):
+        return True
+    if particles_only:
+        return False
+    near = said[: _WITHIN.get(language, _WITHIN_WORDS)]
+    for at, word in enumerate(near):
+        following = said[at + 1] if at + 1 < len(said) else ""
+        if word in _QUESTION_WORDS[language] and following not in _NOT_AFTER[language]:
+            return True
+    return False
