@@ -1,0 +1,15 @@
+"""Recording → waveform, one row per channel. The only importer of PyAV.
+
+Plain WAV (16-bit PCM, A-law, µ-law) and headerless G.711 are read straight into numpy, an
+order of magnitude faster than through FFmpeg and with the same samples; everything else goes
+through FFmpeg's libraries, packet by packet. Whatever a file does to the decoder ends as an
+``AudioError`` that names the file and the cause.
+"""
+
+from __future__ import annotations
+
+from speechlytics.audio._decode import decode
+from speechlytics.audio._files import fingerprint
+from speechlytics.audio._playback import peaks, transcode, wav_bytes
+
+__all__ = ["decode", "fingerprint", "peaks", "transcode", "wav_bytes"]
