@@ -201,7 +201,12 @@ class Composer:
 
 
 def tidy(text: str) -> str:
-    """One space between words, none before a mark, no doubled marks, capitals after full stops."""
+    """One space between words, none before a mark, no doubled marks, capitals after full stops.
+
+    The Hungarian article written "a(z)" becomes "az" before a vowel and "a" elsewhere.
+    """
+    text = re.sub(r"(?i)\b(a)\(z\)(?= [aáeéiíoóöőuúüű])", r"\1z", text)
+    text = re.sub(r"(?i)\b(a)\(z\)", r"\1", text)
     text = re.sub(r"\s+", " ", text).strip(" ,")
     text = re.sub(r" ([,.?!])", r"\1", text)
     text = re.sub(r",+", ",", text)

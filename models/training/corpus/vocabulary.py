@@ -80,7 +80,7 @@ def _dictionary_sample(analyzer: object, language: str, rng: random.Random) -> l
             word
             for word, tag, _, _, _ in analyzer.dictionary.iter_known_words(prefix)  # type: ignore[attr-defined]  # pymorphy3 has no types
             if allowed.fullmatch(word)
-            and not any(mark in tag for mark in _RARE_TAGS)
+            and not any(mark in str(tag) for mark in _RARE_TAGS)
             and tag.POS not in _FORMS_LEFT_OUT
         ]
         sample += rng.sample(known, min(_WORDS_PER_PREFIX, len(known)))
