@@ -82,11 +82,10 @@ def prepare(recording: Recording, settings: PrepareSettings) -> Prepared:
             windows = prepare_windows(
                 waveform,
                 activity,
-                settings.transcribe,
                 call_id=recording.call_id,
+                config=settings.transcribe,
+                shape=settings.window,
                 language=recording.language,
-                n_mels=settings.window.n_mels,
-                max_window_s=settings.window.max_window_s,
             )
         except Exception as error:  # as above
             return Prepared(

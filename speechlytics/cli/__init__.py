@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speechlytics.cli import init
+from speechlytics.cli import demo, doctor, export, init, models, rules, run, sql
 from speechlytics.cli._app import app, main
 
-__all__ = ["app", "init", "main"]
+__all__ = ["app", "demo", "doctor", "export", "init", "main", "models", "rules", "run", "sql"]

@@ -88,8 +88,6 @@ def views(
 
 def _show(connection: duckdb.DuckDBPyConnection, query: str, form: Format) -> None:
     result = connection.execute(query)
-    if result.description is None:
-        return
     columns = [column[0] for column in result.description]
     if form == "parquet":
         if sys.stdout.isatty():

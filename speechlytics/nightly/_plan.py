@@ -9,10 +9,12 @@ except where the source itself was out of reach: that is tried again every night
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
-from datetime import date, datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from speechlytics.records import Recording, StageSha256
 
@@ -47,30 +49,31 @@ class Known:
     audio_modified_at: datetime | None
     stage_sha256: StageSha256
     call_date: date
-    recording: Recording
+    metadata: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One call and what to do with it."""
+    """One call and what to do with it; ``stored_date`` is the day under which it is stored."""
 
     recording: Recording
     action: Action
     why: str
+    stored_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which calls of the source a run takes; ``None`` takes all."""
 
-    date: date | None = None
+    day: date | None = None
     since: date | None = None
     limit: int | None = None
     retry_failed: bool = False
 
     def takes(self, recording: Recording) -> bool:
         """Whether the call's day is wanted."""
-        if self.date is not None and recording.call_date != self.date:
+        if self.day is not None and recording.call_date != self.day:
             return False
         return self.since is None or recording.call_date >= self.since
 
@@ -100,14 +103,16 @@ def _task(
     if why := _why_analyze(recording, known, settings, retry_failed):
         return Task(recording, "analyze", why)
     assert known is not None
-    if known.status in ("ok", "no_speech") and known.stage_sha256.phrases != settings.phrases:
-        return Task(recording, "rescore", "phrase packs changed")
-    changed = [
-        name for name in METADATA if getattr(recording, name) != getattr(known.recording, name)
-    ]
+    packs = settings.phrases
+    scored = known.status in ("ok", "no_speech") and packs is not None
+    if scored and known.stage_sha256.phrases != packs:
+        return Task(recording, "rescore", "phrase packs changed", known.call_date)
+    now = metadata_of(recording)
+    changed = [name for name in METADATA if now[name] != known.metadata[name]]
     if changed:
-        return Task(recording, "rescore", f"metadata changed: {', '.join(changed)}")
-    return Task(recording, "nothing", "done")
+        why = f"metadata changed: {', '.join(changed)}"
+        return Task(recording, "rescore", why, known.call_date)
+    return Task(recording, "nothing", "done", known.call_date)
 
 
 def _why_analyze(
@@ -115,26 +120,36 @@ def _why_analyze(
 ) -> str | None:
     if known is None:
         return "new"
-    if known.status == "failed" and known.failed_stage == "source":
-        return "the source was out of reach"
     if known.status == "failed" and retry_failed:
         return "failed before"
+    if known.status == "failed" and known.failed_stage == "source" and not recording.problem:
+        return "the source was out of reach"
     before = (known.audio_size_bytes, known.audio_modified_at)
     if before != (recording.audio_size_bytes, recording.audio_modified_at):
         return "the audio changed"
-    stages = (known.stage_sha256.activity, known.stage_sha256.transcript)
-    if recording.uris and stages != (settings.activity, settings.transcript):
-        return "settings changed"
+    return _why_settings(known.stage_sha256, settings) if recording.uris else None
+
+
+def _why_settings(stored: StageSha256, wanted: StageSha256) -> str | None:
+    if stored.activity != wanted.activity:
+        return "settings of decoding or activity changed"
+    # an acoustic-only run never throws away a transcript
+    if wanted.transcript is not None and stored.transcript != wanted.transcript:
+        return "settings of the speech model changed"
     return None
 
 
-assert set(METADATA) <= {field.name for field in fields(Recording)}
+def metadata_of(recording: Recording) -> dict[str, Any]:
+    """A recording's metadata, in the precision that the store keeps."""
+    values = {name: getattr(recording, name) for name in METADATA}
+    if values["csat"] is not None:
+        values["csat"] = float(np.float32(values["csat"]))
+    values["screens"] = [asdict(screen) for screen in recording.screens]
+    return values
 
 
 def fingerprint(uris: Iterable[str]) -> tuple[int | None, datetime | None]:
     """Size in bytes (sum) and latest change of local files; ``None`` for what is not there."""
-    from datetime import UTC
-
     size, changed = 0, 0.0
     for uri in uris:
         try:

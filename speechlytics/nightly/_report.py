@@ -29,7 +29,11 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[FailedCall] = field(default_factory=list)
     audio_s: float = 0.0
-    stage_s: Counter[str] = field(default_factory=Counter)
+    stage_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+
+    def spend(self, stage: str, seconds: float) -> None:
+        """Count time that a stage took."""
+        self.stage_s[stage] += seconds
 
     def add(self, analysis: CallAnalysis) -> None:
         """Count a finished call."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from speechlytics.analyze import Prepared, PrepareSettings, conclude, prepare, unrecorded
+from speechlytics.config import TranscribeConfig
 from speechlytics.errors import SpeechlyticsError
 from speechlytics.nightly._report import Tally
 from speechlytics.records import CallAnalysis, Failure, Recording, StageSha256
@@ -21,15 +22,18 @@ from speechlytics.runner import Outcome, Runner
 
 if TYPE_CHECKING:
     from speechlytics.phrases import Matcher
-    from speechlytics.transcribe import Window, WindowTranscript
+    from speechlytics.transcribe import Window, WindowResult
 
 
 class Model(Protocol):
     """The speech model as the stream sees it: windows in, a promise of transcripts out."""
 
-    model_id: str
+    @property
+    def model_id(self) -> str:
+        """Name of the model, as stored with the call."""
+        ...
 
-    def submit(self, windows: Sequence[Window]) -> Future[list[WindowTranscript]]:
+    def submit(self, windows: Sequence[Window]) -> Future[tuple[WindowResult, ...]]:
         """Queue the windows of one call; blocks while the queue is full."""
         ...
 
@@ -39,6 +43,7 @@ class Stages:
     """Everything the stages of a night share."""
 
     prepare: PrepareSettings
+    transcribe: TranscribeConfig
     matcher: Matcher | None
     model: Model | None
     sha256: StageSha256
@@ -50,15 +55,15 @@ def analyses(
 ) -> Iterator[CallAnalysis]:
     """Yield every call exactly once, finished or failed, in the order in which they end."""
     recorded, rest = _split(recordings)
-    waiting: dict[Future[list[WindowTranscript]], Prepared] = {}
+    waiting: dict[Future[tuple[WindowResult, ...]], Prepared] = {}
     work = functools.partial(prepare, settings=stages.prepare)
     for outcome in runner.map(work, recorded):
         while rest:
             yield unrecorded(rest.pop(), stages.sha256)
         prepared = _prepared(outcome)
-        tally.stage_s.update(
-            decode=prepared.decode_s, activity=prepared.activity_s, features=prepared.features_s
-        )
+        tally.spend("decode", prepared.decode_s)
+        tally.spend("activity", prepared.activity_s)
+        tally.spend("features", prepared.features_s)
         if stages.model is None or not prepared.windows:
             yield _concluded(prepared, None, stages, tally)
             continue
@@ -101,7 +106,7 @@ def _light(prepared: Prepared) -> Prepared:
 
 
 def _finished(
-    waiting: dict[Future[list[WindowTranscript]], Prepared],
+    waiting: dict[Future[tuple[WindowResult, ...]], Prepared],
     stages: Stages,
     tally: Tally,
     *,
@@ -125,20 +130,27 @@ def _finished(
 
 def _concluded(
     prepared: Prepared,
-    heard: list[WindowTranscript] | None,
+    heard: tuple[WindowResult, ...] | None,
     stages: Stages,
     tally: Tally,
 ) -> CallAnalysis:
     transcript = None
     if stages.model is not None and prepared.failure is None and prepared.activity is not None:
-        from speechlytics.transcribe import transcript_from
+        from speechlytics.transcribe import segments_from
 
-        transcript = transcript_from(
-            prepared.windows, heard or [], prepared.activity, model_id=stages.model.model_id
-        )
+        try:
+            transcript = segments_from(
+                prepared.windows,
+                heard or (),
+                prepared.activity,
+                config=stages.transcribe,
+                model_id=stages.model.model_id,
+            )
+        except SpeechlyticsError as error:
+            return _transcription_failed(prepared, error, stages)
     start = time.process_time()
     analysis = conclude(prepared, transcript, stages.matcher, stages.sha256)
-    tally.stage_s["phrases"] += time.process_time() - start
+    tally.spend("phrases", time.process_time() - start)
     return analysis
 
 

@@ -5,7 +5,7 @@ Knows nothing of speech, Arrow or DuckDB: a function, its items, and what became
 
 from __future__ import annotations
 
-from speechlytics.runner._local import LocalRunner
+from speechlytics.runner._local import LocalRunner, available_cores
 from speechlytics.runner._outcome import Outcome, OutcomeKind, Runner
 
-__all__ = ["LocalRunner", "Outcome", "OutcomeKind", "Runner"]
+__all__ = ["LocalRunner", "Outcome", "OutcomeKind", "Runner", "available_cores"]

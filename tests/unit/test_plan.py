@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from speechlytics.nightly._plan import Known, Selection, plan
+from speechlytics.nightly._plan import Known, Selection, metadata_of, plan
 from speechlytics.records import Recording, StageSha256
 
 NOW = StageSha256(activity="a1", transcript="t1", phrases="p1")
@@ -22,7 +22,7 @@ CALL = Recording(
     audio_modified_at=datetime(2026, 11, 20, 10, tzinfo=UTC),
 )
 ALL = Selection()
-DONE = Known("ok", None, 1000, CALL.audio_modified_at, NOW, CALL.call_date, CALL)
+DONE = Known("ok", None, 1000, CALL.audio_modified_at, NOW, CALL.call_date, metadata_of(CALL))
 
 
 def _one(recording: Recording, known: Known | None, selection: Selection = ALL) -> str:
@@ -44,6 +44,11 @@ def _one(recording: Recording, known: Known | None, selection: Selection = ALL) 
         (replace(CALL, csat=2.0), DONE, "rescore"),
         (CALL, replace(DONE, status="failed", failed_stage="decode"), "nothing"),
         (CALL, replace(DONE, status="failed", failed_stage="source"), "analyze"),
+        (
+            replace(CALL, problem="twice"),
+            replace(DONE, status="failed", failed_stage="source"),
+            "nothing",
+        ),
     ],
 )
 def test_only_what_is_affected_is_done_again(
@@ -65,7 +70,7 @@ def test_selection_by_date_and_limit() -> None:
     def chosen(selection: Selection) -> list[str]:
         return [task.recording.call_id for task in plan(calls, {}, NOW, selection)]
 
-    assert chosen(Selection(date=date(2026, 11, 3))) == ["c3"]
+    assert chosen(Selection(day=date(2026, 11, 3))) == ["c3"]
     assert chosen(Selection(since=date(2026, 11, 9))) == ["c9", "c10"]
     assert chosen(Selection(limit=2)) == ["c1", "c2"]
 
@@ -74,3 +79,9 @@ def test_limit_counts_work_not_calls_that_are_done() -> None:
     calls = [replace(CALL, call_id="c1"), replace(CALL, call_id="c2")]
     tasks = list(plan(calls, {"c1": DONE}, NOW, Selection(limit=1)))
     assert [task.action for task in tasks] == ["nothing", "analyze"]
+
+
+def test_an_acoustic_only_run_keeps_transcripts() -> None:
+    settings = StageSha256(activity="a1", transcript=None, phrases=None)
+    tasks = list(plan([CALL], {"c1": DONE}, settings, ALL))
+    assert [task.action for task in tasks] == ["nothing"]

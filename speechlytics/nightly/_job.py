@@ -1,0 +1,286 @@
+"""The batch job: config → source → stages → store → exports, with a report at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import platform
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from speechlytics import __version__
+from speechlytics.analyze import PrepareSettings
+from speechlytics.config import Config, digest
+from speechlytics.nightly._known import KnownCalls
+from speechlytics.nightly._plan import Selection, Task, fingerprint, plan
+from speechlytics.nightly._report import Report, Tally, rtfx
+from speechlytics.nightly._rescore import rescored
+from speechlytics.nightly._stream import Model, Stages, analyses
+from speechlytics.phrases import Matcher, PackSet, load_packs
+from speechlytics.records import CallAnalysis, Recording, StageSha256
+from speechlytics.runner import LocalRunner, Runner, available_cores
+from speechlytics.sources import discover, load_or_create_key
+from speechlytics.store import Store, Writer
+from speechlytics.transcribe import EngineSettings, ModelProcess, engine_settings
+
+log = logging.getLogger("speechlytics.run")
+
+SPOOL_CALLS = 20  # an append costs as much as so many calls; a kill loses no more than these
+LOG_EVERY_S = 60.0
+LIBRARIES = ("faster-whisper", "ctranslate2", "webrtcvad-wheels", "rapidfuzz", "duckdb")
+
+Progress = Callable[[int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What a run works with: its settings, the packs, and the model's demands."""
+
+    config: Config
+    packs: PackSet
+    engine: EngineSettings | None
+    sha256: StageSha256
+
+
+def open_night(config: Config) -> Night:
+    """Load the packs, find the model, and hash the settings of each stage.
+
+    Raises:
+        ConfigError: a pack is wrong.
+        ModelMissing: the model is not on this machine.
+    """
+    packs = load_packs([Path(folder) for folder in config.phrases.packs] or None)
+    engine = engine_settings(config.transcribe) if config.run.transcribe else None
+    activity = digest(config.audio, config.activity)
+    transcript = None
+    if engine is not None:
+        spoken = _speech_settings(config)
+        transcript = digest(activity, engine.model_id, *spoken)
+    phrases = digest(config.phrases, packs.sha256) if engine is not None else None
+    return Night(config, packs, engine, StageSha256(activity, transcript, phrases))
+
+
+def tasks(night: Night, store: Store, selection: Selection) -> Iterator[Task]:
+    """Yield what the run would do with each selected call of the source."""
+    days = None if selection.day is None else [selection.day]
+    known = KnownCalls(store, days)
+    source = night.config.source
+    key = load_or_create_key(key_file(night.config))
+    return plan(map(_fingerprinted, discover(source, key=key)), known, night.sha256, selection)
+
+
+def key_file(config: Config) -> Path:
+    """Where the key of the customer pseudonyms lies: beside the store unless configured."""
+    store = Path(config.store.path)
+    return Path(config.store.key_file or store.with_name(store.name + ".key"))
+
+
+def run(
+    config: Config,
+    selection: Selection,
+    *,
+    progress: Progress | None = None,
+    make_runner: Callable[[Config], contextlib.AbstractContextManager[Runner]] | None = None,
+) -> Report:
+    """Do all that is to be done; every finished call is safe in the spool at once.
+
+    Args:
+        config: A checked pipeline.
+        selection: Which calls of the source.
+        progress: Called with the number of finished calls and the last one's id.
+        make_runner: Another runner than this machine's processes.
+
+    Raises:
+        StoreLocked: another run is at work on this store.
+        SpeechlyticsError: the run cannot start or cannot write; calls never raise.
+    """
+    started_at = datetime.now(UTC)
+    run_id = f"{started_at:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    night = open_night(config)
+    store = Store(config.store.path)
+    tally = Tally()
+    with store.writer(run_id) as writer:
+        _record(store, night, run_id, started_at)
+        store.replace_rules([{**row, "run_id": run_id} for row in night.packs.rules_table()])
+        todo = _Todo(tasks(night, store, selection), tally)
+        publisher = _Publisher(writer, config, tally, progress)
+        with contextlib.ExitStack() as stack:
+            model = _start_model(night, stack)
+            runner = stack.enter_context((make_runner or local_runner)(config))
+            stages = _stages(night, model)
+            for analysis in analyses(todo.to_analyze(), runner, stages, tally):
+                publisher.add(analysis)
+            matcher = stages.matcher or Matcher(night.packs)
+        publisher.flush()
+        for analysis in rescored(
+            store, todo.to_rescore, todo.days, matcher, night.sha256.phrases or ""
+        ):
+            publisher.add(analysis)
+        publisher.flush()
+        writer.sweep()
+    finished_at = datetime.now(UTC)
+    wall_s = (finished_at - started_at).total_seconds()
+    report = Report(
+        run_id,
+        started_at,
+        finished_at,
+        dict(tally.counts),
+        tuple(tally.failures),
+        tally.audio_s / 3600,
+        rtfx(tally, wall_s),
+    )
+    report = replace(report, exports=_export(config, store))
+    _record(store, night, run_id, started_at, report)
+    return report
+
+
+def local_runner(config: Config) -> LocalRunner:
+    """Worker processes of this machine, as configured."""
+    return LocalRunner(
+        config.run.workers,
+        timeout_s=config.run.call_timeout_s,
+        memory_mb=config.run.call_memory_mb,
+        attempts=config.run.attempts,
+    )
+
+
+class _Todo:
+    """Splits the plan: what to analyse is streamed, what to rescore gathers for afterwards."""
+
+    def __init__(self, planned: Iterable[Task], tally: Tally) -> None:
+        self._planned = planned
+        self._tally = tally
+        self.to_rescore: dict[str, Recording | None] = {}
+        self.days: dict[str, date] = {}
+
+    def to_analyze(self) -> Iterator[Recording]:
+        for task in self._planned:
+            if task.action == "analyze":
+                yield task.recording
+            elif task.action == "rescore":
+                self.to_rescore[task.recording.call_id] = task.recording
+                assert task.stored_date is not None
+                self.days[task.recording.call_id] = task.stored_date
+            else:
+                self._tally.counts["unchanged"] += 1
+
+
+class _Publisher:
+    """Spools finished calls in small batches and publishes them now and then."""
+
+    def __init__(
+        self, writer: Writer, config: Config, tally: Tally, progress: Progress | None
+    ) -> None:
+        self._writer = writer
+        self._run = config.run
+        self._tally = tally
+        self._progress = progress
+        self._batch: list[CallAnalysis] = []
+        self._published_at = self._logged_at = time.monotonic()
+        self._finished = 0
+
+    def add(self, analysis: CallAnalysis) -> None:
+        self._tally.add(analysis)
+        self._batch.append(analysis)
+        self._finished += 1
+        self._say(analysis)
+        if len(self._batch) >= SPOOL_CALLS:
+            self._spool()
+        late = time.monotonic() - self._published_at >= self._run.publish_every_s
+        if late or self._writer.pending >= self._run.publish_every_calls:
+            self.flush()
+
+    def flush(self) -> None:
+        self._spool()
+        self._writer.publish()
+        self._published_at = time.monotonic()
+
+    def _spool(self) -> None:
+        self._writer.add(self._batch)
+        self._batch = []
+
+    def _say(self, analysis: CallAnalysis) -> None:
+        call_id = analysis.recording.call_id
+        if analysis.failure is not None:
+            fields = {"call_id": call_id, "stage": analysis.failure.stage}
+            log.warning("%s failed: %s", call_id, analysis.failure.error, extra={"fields": fields})
+        if self._progress is not None:
+            self._progress(self._finished, call_id)
+        elif time.monotonic() - self._logged_at >= LOG_EVERY_S:
+            self._logged_at = time.monotonic()
+            log.info("%d calls done", self._finished, extra={"fields": dict(self._tally.counts)})
+
+
+def _start_model(night: Night, stack: contextlib.ExitStack) -> Model | None:
+    if night.engine is None:
+        return None
+    return stack.enter_context(ModelProcess(night.engine))
+
+
+def _stages(night: Night, model: Model | None) -> Stages:
+    config = night.config
+    return Stages(
+        prepare=PrepareSettings(
+            audio=config.audio,
+            activity=config.activity,
+            transcribe=config.transcribe if night.engine else None,
+            window=night.engine.shape if night.engine else None,
+        ),
+        transcribe=config.transcribe,
+        matcher=Matcher(night.packs) if night.engine else None,
+        model=model,
+        sha256=night.sha256,
+        ahead=2 * (config.run.workers or available_cores()) + 2,
+    )
+
+
+def _speech_settings(config: Config) -> tuple[str, ...]:
+    """What of the speech settings changes the text; how fast it is made does not."""
+    chosen = config.transcribe
+    kept = ("model", "languages", "beam_size", "window_s", "hotwords", "pad_ms")
+    return tuple(f"{name}={getattr(chosen, name)!r}" for name in kept)
+
+
+def _fingerprinted(recording: Recording) -> Recording:
+    size_bytes, modified_at = fingerprint(recording.uris) if recording.uris else (None, None)
+    return replace(recording, audio_size_bytes=size_bytes, audio_modified_at=modified_at)
+
+
+def _record(
+    store: Store,
+    night: Night,
+    run_id: str,
+    started_at: datetime,
+    report: Report | None = None,
+) -> None:
+    """Write the run's row: at the start, so that a crash is seen, and again at the end."""
+    status = "running" if report is None else "failed_calls" if report.failed else "done"
+    store.append_run(
+        {
+            "run_id": run_id,
+            "started_at": started_at,
+            "finished_at": report.finished_at if report else None,
+            "status": status,
+            "counts": report.counts_json() if report else None,
+            "versions": json.dumps(
+                {"speechlytics": __version__, **{name: version(name) for name in LIBRARIES}}
+            ),
+            "model_id": night.engine.model_id if night.engine else None,
+            "config_sha256": digest(night.config),
+            "host": platform.node(),
+        }
+    )
+
+
+def _export(config: Config, store: Store) -> tuple[str, ...]:
+    from speechlytics.export import export
+
+    for entry in config.export:
+        export(store, entry.what, Path(entry.out), form=entry.format, new=entry.new)
+    return tuple(entry.out for entry in config.export)

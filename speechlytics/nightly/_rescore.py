@@ -1,0 +1,125 @@
+"""Changed packs or metadata over what is stored: no audio, no speech model.
+
+A stored call is put back into the records that the stages work on, goes through the same
+phrase and context stages as on its night, and is published again. The result is the one that a
+full run would give.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from datetime import date
+from typing import Any
+
+from speechlytics.analyze import with_phrases
+from speechlytics.phrases import Matcher
+from speechlytics.records import (
+    AudioFacts,
+    CallActivity,
+    CallAnalysis,
+    Failure,
+    Recording,
+    ScreenCapture,
+    Segment,
+    Silence,
+    StageSha256,
+    Transcript,
+)
+from speechlytics.store import Store
+
+_RECORDING_COLUMNS = tuple(
+    field.name
+    for field in fields(Recording)
+    if field.name not in ("uris", "roles", "language", "screens", "problem")
+)
+
+
+def rescored(
+    store: Store,
+    wanted: Mapping[str, Recording | None],
+    days: Mapping[str, date],
+    matcher: Matcher,
+    phrases_sha256: str,
+) -> Iterator[CallAnalysis]:
+    """Yield the wanted stored calls, analysed again from their text, day by day.
+
+    Args:
+        store: Where they are.
+        wanted: ``call_id`` → recording with fresh metadata, or ``None`` to keep what is stored.
+        days: ``call_id`` → call date under which it is stored.
+        matcher: The packs to apply.
+        phrases_sha256: Their digest, to be stored with the calls.
+    """
+    by_day: dict[date, list[str]] = defaultdict(list)
+    for call_id in wanted:
+        by_day[days[call_id]].append(call_id)
+    for day, call_ids in sorted(by_day.items()):
+        rows = store.read("calls", days=[day], call_ids=call_ids).to_pylist()
+        segments = store.read_segments(day)
+        silences = store.read_silences(day)
+        for row in rows:
+            call_id = row["call_id"]
+            stored = stored_analysis(row, segments.get(call_id, ()), silences.get(call_id, ()))
+            fresh = wanted[call_id]
+            sha256 = replace(stored.stage_sha256, phrases=phrases_sha256)
+            analysis = replace(stored, recording=fresh or stored.recording, stage_sha256=sha256)
+            yield with_phrases(analysis, matcher)
+
+
+def stored_analysis(
+    row: Mapping[str, Any], segments: tuple[Segment, ...], silences: tuple[Silence, ...]
+) -> CallAnalysis:
+    """A stored call as records; the intervals of its activity are not stored and stay empty."""
+    heard = row["transcript_source"] is not None
+    measured = row["duration_ms"] is not None and row["status"] in ("ok", "no_speech")
+    return CallAnalysis(
+        recording=_recording(row),
+        status=row["status"],
+        facts=_facts(row),
+        activity=CallActivity(
+            duration_ms=row["duration_ms"],
+            channels=(),
+            silences=silences,
+            agent_talk_ms=row["agent_talk_ms"],
+            customer_talk_ms=row["customer_talk_ms"],
+            overtalk_ms=row["overtalk_ms"],
+            overtalk_count=row["overtalk_count"],
+        )
+        if measured
+        else None,
+        transcript=Transcript(
+            segments,
+            row["language"],
+            row["language_probability"],
+            row["transcript_source"],
+            row["model_id"],
+        )
+        if heard
+        else None,
+        failure=Failure(row["failed_stage"], row["error"]) if row["failed_stage"] else None,
+        stage_sha256=StageSha256(**(row["stage_sha256"] or {})),
+    )
+
+
+def _recording(row: Mapping[str, Any]) -> Recording:
+    uris = row["leg_uris"] or ([row["recording_uri"]] if row["recording_uri"] else [])
+    return Recording(
+        uris=tuple(uris),
+        language=row["language"],
+        screens=tuple(ScreenCapture(**screen) for screen in row["screens"] or ()),
+        **{name: row[name] for name in _RECORDING_COLUMNS},
+    )
+
+
+def _facts(row: Mapping[str, Any]) -> AudioFacts | None:
+    if row["audio_sha256"] is None:
+        return None
+    return AudioFacts(
+        audio_sha256=row["audio_sha256"],
+        codec=row["codec"],
+        sampling_rate_hz=row["sampling_rate_hz"],
+        channels=row["channels"],
+        duration_ms=row["duration_ms"],
+    )
