@@ -1,0 +1,238 @@
+"""The one place through which every durable step of the store goes.
+
+Each step announces itself to :func:`step` before it happens, so that a test can fail or kill
+the process before the n-th one. Local files are flushed to the disk before anything refers to
+them; object stores are durable when a put returns, so there only the put remains.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from speechlytics.errors import StoreError
+
+Hook = Callable[[str, str], None]
+_hooks: list[Hook] = []
+
+
+def step(action: str, target: str) -> None:
+    """Announce a durable step (``write``, ``sync``, ``replace``, ``remove``, ``commit``)."""
+    for hook in _hooks:
+        hook(action, target)
+
+
+@contextlib.contextmanager
+def intercepted(hook: Hook) -> Iterator[None]:
+    """Call ``hook(action, target)`` before every durable step (fault tests)."""
+    _hooks.append(hook)
+    try:
+        yield
+    finally:
+        _hooks.remove(hook)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make creations and renames inside a local folder survive a power cut."""
+    step("sync", str(folder))
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_file(path: Path) -> None:
+    """Flush a local file that something else wrote."""
+    step("sync", str(path))
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def replace_file(temporary: Path, path: Path) -> None:
+    """Put a finished local file in the place of another, atomically and durably."""
+    sync_file(temporary)
+    step("replace", str(path))
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a local file so that it holds either the old or the new bytes, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        step("write", str(path))
+        temporary.write_bytes(data)
+        replace_file(temporary, path)
+    except Exception:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@dataclass(frozen=True)
+class Place:
+    """Root of a store: a local folder, or a bucket reached through ``pyarrow.fs``.
+
+    Attributes:
+        root: Absolute path or URL, without a trailing slash.
+        storage_options: What delta-rs needs to reach a bucket (region, endpoint, keys).
+        filesystem: How files are reached; found from ``root`` when not given.
+    """
+
+    root: str
+    storage_options: Mapping[str, str] = field(default_factory=dict)
+    filesystem: pafs.FileSystem = None
+
+    def __post_init__(self) -> None:
+        root = self.root.rstrip("/") or "/"
+        if "://" not in root:
+            root = str(Path(root).expanduser().absolute())
+        object.__setattr__(self, "root", root)
+        if self.filesystem is None:
+            found = pafs.LocalFileSystem() if self.is_local else _bucket(root, self.storage_options)
+            object.__setattr__(self, "filesystem", found)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the store is a folder of this machine."""
+        return "://" not in self.root
+
+    def local(self, name: str = "") -> Path:
+        """Local path inside the store.
+
+        Raises:
+            StoreError: the store is a bucket.
+        """
+        if not self.is_local:
+            raise StoreError(f"{self.root}: is not a local folder")
+        return Path(self.root, name)
+
+    @property
+    def work(self) -> Path:
+        """Local folder for locks, spool and catalog: the store itself, or a cache for a bucket."""
+        if self.is_local:
+            return Path(self.root)
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        key = hashlib.sha256(self.root.encode()).hexdigest()[:16]
+        return Path(base).expanduser() / "speechlytics" / key
+
+    def uri(self, name: str) -> str:
+        """Path or URL of a file or folder, as other tools name it."""
+        return f"{self.root}/{name}"
+
+    def path(self, name: str) -> str:
+        """The same as the filesystem object names it (without scheme)."""
+        if self.is_local:
+            return self.uri(name)
+        parts = urlsplit(self.root)
+        return f"{parts.netloc}{parts.path}/{name}"
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """A small JSON file, or ``None`` when there is none.
+
+        Raises:
+            StoreError: it is there but cannot be read.
+        """
+        try:
+            with self.filesystem.open_input_file(self.path(name)) as stream:
+                return dict(json.loads(stream.read()))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            raise StoreError(f"{self.uri(name)}: cannot be read: {error}") from error
+
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        """Replace a small JSON file atomically."""
+        data = json.dumps(value, ensure_ascii=False).encode()
+        if self.is_local:
+            write_file(self.local(name), data)
+            return
+        step("write", name)
+        with self.filesystem.open_output_stream(self.path(name)) as stream:
+            stream.write(data)
+
+    def write_parquet(self, name: str, table: pa.Table, row_group_rows: int) -> int:
+        """Write an immutable Parquet file and return its size in bytes.
+
+        Nothing refers to it until a commit does, so it needs no temporary name; when writing
+        fails (a full disk, say) what was written is removed.
+        """
+        path = self.path(name)
+        if self.is_local:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            step("write", name)
+            with self.filesystem.open_output_stream(path) as stream:
+                pq.write_table(
+                    table,
+                    stream,
+                    compression="zstd",
+                    row_group_size=row_group_rows,
+                    store_schema=False,
+                )
+            if self.is_local:
+                sync_file(Path(path))
+        except Exception:
+            self.remove(name, announce=False)
+            raise
+        return int(self.filesystem.get_file_info(path).size)
+
+    def read_parquet(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """Read one Parquet file, without interpreting its folder names."""
+        return pq.ParquetFile(self.path(name), filesystem=self.filesystem).read(columns=columns)
+
+    def parquet_columns(self, name: str) -> list[str]:
+        """Names of the columns of a Parquet file, from its footer."""
+        path = self.path(name)
+        return list(pq.ParquetFile(path, filesystem=self.filesystem).schema_arrow.names)
+
+    def remove(self, name: str, *, announce: bool = True) -> None:
+        """Delete a file; one that is gone already is fine."""
+        if announce:
+            step("remove", name)
+        with contextlib.suppress(FileNotFoundError):
+            self.filesystem.delete_file(self.path(name))
+
+    def old_files(self, folder: str, min_age_s: float) -> list[str]:
+        """Names (relative to ``folder``) of Parquet files last written that long ago."""
+        root = self.path(folder)
+        selector = pafs.FileSelector(root, recursive=True, allow_not_found=True)
+        limit = time.time() - min_age_s
+        return [
+            info.path[len(root) + 1 :]
+            for info in self.filesystem.get_file_info(selector)
+            if info.type == pafs.FileType.File
+            and info.path.endswith(".parquet")
+            and "/_" not in info.path[len(root) :]
+            and info.mtime.timestamp() <= limit
+        ]
+
+
+def _bucket(root: str, options: Mapping[str, str]) -> pafs.FileSystem:
+    """Filesystem of a bucket URL; delta-rs's option names are translated for S3."""
+    if not root.startswith("s3://"):
+        return pafs.FileSystem.from_uri(root)[0]
+    upper = {key.upper(): value for key, value in options.items()}
+    return pafs.S3FileSystem(
+        access_key=upper.get("AWS_ACCESS_KEY_ID"),
+        secret_key=upper.get("AWS_SECRET_ACCESS_KEY"),
+        session_token=upper.get("AWS_SESSION_TOKEN"),
+        region=upper.get("AWS_REGION"),
+        endpoint_override=upper.get("AWS_ENDPOINT_URL"),
+        allow_bucket_creation=False,
+    )

@@ -1,0 +1,106 @@
+"""The immutable Parquet files of a table.
+
+A file's name carries a fingerprint of the columns it holds: ``part-<columns>-<random>.parquet``;
+that is how the catalog knows which files lack a column that was added later, without opening
+any. The hive key stands in the folder name and not in the file, as delta-rs has it too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from speechlytics.schema import PARTITION_KEY, PARTITIONED, TABLES
+from speechlytics.store._durable import Place
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFile:
+    """A Parquet file that a version of a table refers to; ``path`` is relative to the table."""
+
+    path: str
+    size: int
+    rows: int
+    day: str | None = None
+    min_call_id: str | None = None
+    max_call_id: str | None = None
+
+    @property
+    def columns_sha256(self) -> str | None:
+        """Fingerprint of its columns, ``None`` for a file that another tool wrote."""
+        parts = self.path.rsplit("/", 1)[-1].split("-")
+        return parts[1] if len(parts) == 3 and parts[0] == "part" else None
+
+
+def file_schema(table: str) -> pa.Schema:
+    """Columns inside the files: without the hive key, which stands in the folder name."""
+    schema = TABLES[table]
+    if table in PARTITIONED:
+        schema = schema.remove(schema.get_field_index(PARTITION_KEY))
+    return schema.remove_metadata()
+
+
+def columns_sha256(table: str) -> str:
+    """Fingerprint (8 hex digits) of the columns that files of a table hold today."""
+    text = ",".join(f"{f.name} {f.type}" for f in file_schema(table))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def new_file_name(table: str, day: str | None) -> str:
+    """A name that was never used, relative to the table's folder."""
+    name = f"part-{columns_sha256(table)}-{uuid.uuid4().hex}.parquet"
+    return name if day is None else f"{PARTITION_KEY}={day}/{name}"
+
+
+def write(
+    place: Place, table: str, rows: pa.Table, day: str | None, rows_per_group: int
+) -> LiveFile:
+    """Write rows (with or without the hive key) as one new file; commits nothing."""
+    schema = file_schema(table)
+    inner = pa.Table.from_arrays([rows.column(n) for n in schema.names], schema=schema)
+    path = new_file_name(table, day)
+    size = place.write_parquet(f"{table}/{path}", inner, rows_per_group)
+    low = high = None
+    if "call_id" in schema.names and inner.num_rows:
+        bounds = pc.min_max(inner.column("call_id")).as_py()
+        low, high = bounds["min"], bounds["max"]
+    return LiveFile(path, size, inner.num_rows, day, low, high)
+
+
+def read(place: Place, table: str, file: LiveFile, columns: list[str] | None = None) -> pa.Table:
+    """Read a file with today's columns; what it lacks is NULL, the hive key comes back."""
+    schema = TABLES[table]
+    wanted = schema.names if columns is None else columns
+    inside = [n for n in wanted if n != PARTITION_KEY or file.day is None]
+    if file.columns_sha256 == columns_sha256(table):
+        stored = place.read_parquet(f"{table}/{file.path}", inside)
+    else:
+        stored = place.read_parquet(f"{table}/{file.path}")
+    count = stored.num_rows
+    arrays = []
+    for name in wanted:
+        type_ = schema.field(name).type
+        if name == PARTITION_KEY and file.day is not None:
+            arrays.append(pa.repeat(pa.scalar(date.fromisoformat(file.day), type_), count))
+        elif name in stored.column_names:
+            arrays.append(stored.column(name).cast(type_))
+        else:
+            arrays.append(pa.nulls(count, type_))
+    return pa.Table.from_arrays(arrays, schema=pa.schema([schema.field(n) for n in wanted]))
+
+
+def to_json(file: LiveFile) -> dict[str, Any]:
+    """For the journal."""
+    return asdict(file)
+
+
+def from_json(value: Mapping[str, Any]) -> LiveFile:
+    """From the journal."""
+    return LiveFile(**value)

@@ -1,0 +1,183 @@
+"""The store as the rest of the program sees it: a handle, and a writer that holds the lock."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from speechlytics.errors import StoreError
+from speechlytics.records import Segment, Silence
+from speechlytics.schema import TABLES
+from speechlytics.store import _catalog, _delta, _done, _files, _publish, _records, _shared
+from speechlytics.store._durable import Place
+from speechlytics.store._lock import turn, writer_lock
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from speechlytics.store._writer import Writer
+
+GRACE_S = 24 * 3600.0
+"""Superseded files stay this long, for readers that still have an older catalog open."""
+
+
+class Store:
+    """A handle on a store; making one touches nothing.
+
+    Args:
+        root: Folder, or URL of a bucket.
+        storage_options: What reaching a bucket needs, in delta-rs's names.
+        sql_folder: SQL files to load instead of the package's (tests).
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        storage_options: Mapping[str, str] | None = None,
+        *,
+        sql_folder: Traversable | None = None,
+    ) -> None:
+        self.place = Place(os.fspath(root), dict(storage_options or {}))
+        self._sql_folder = sql_folder
+
+    def __repr__(self) -> str:
+        return f"Store({self.place.root!r})"
+
+    def exists(self) -> bool:
+        """Whether a store was set up here."""
+        return _publish.read_state(self.place) is not None
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A read-only DuckDB connection over every view; see :func:`speechlytics.store.connect`."""
+        return _catalog.connect(self.place)
+
+    @contextlib.contextmanager
+    def writer(self, run_id: str) -> Iterator[Writer]:
+        """Become the one writer: finish what a killed run left, then publish its spooled calls.
+
+        Raises:
+            StoreLocked: another process writes to this store.
+            StoreError: the store cannot be set up or mended.
+        """
+        from speechlytics.store._writer import Writer
+
+        with writer_lock(self.place.work):
+            writer = Writer(self.place, self.refresh, run_id)
+            try:
+                yield writer
+            finally:
+                writer.close()
+
+    def refresh(self) -> None:
+        """Rebuild the catalog over what is published."""
+        with turn(self.place.work):
+            _catalog.refresh(self.place, self._sql_folder)
+
+    def read(
+        self,
+        table: str,
+        *,
+        days: Iterable[date] | None = None,
+        call_ids: Iterable[str] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """Published rows of a table as Arrow, with today's columns.
+
+        Args:
+            table: Name of a table.
+            days: Only these call dates (partitioned tables).
+            call_ids: Only these calls.
+            columns: Only these columns.
+
+        Raises:
+            StoreError: there is no store, or a file cannot be read.
+        """
+        state = _publish.read_state(self.place)
+        if state is None:
+            raise StoreError(f"{self.place.root}: no store here")
+        wanted = list(columns) if columns is not None else TABLES[table].names
+        only_days = None if days is None else {day.isoformat() for day in days}
+        ids = None if call_ids is None else pa.array(list(call_ids), pa.string())
+        delta = _delta.load(self.place, table, state.versions.get(table))
+        parts = [pa.schema([TABLES[table].field(n) for n in wanted]).empty_table()]
+        for file in _delta.live_files(delta):
+            if only_days is not None and file.day not in only_days:
+                continue
+            if ids is None:
+                parts.append(_files.read(self.place, table, file, wanted))
+            else:
+                read = _files.read(self.place, table, file, [*{*wanted, "call_id"}])
+                parts.append(read.filter(pc.is_in(read.column("call_id"), ids)).select(wanted))
+        return pa.concat_tables(parts)
+
+    def done(self, since: date | None = None) -> _done.DoneCalls:
+        """Calls that are published, by id; none when there is no store yet.
+
+        Args:
+            since: Leave out calls of earlier days.
+        """
+        state = _publish.read_state(self.place)
+        schema = pa.schema([TABLES["calls"].field(n) for n in _done.COLUMNS])
+        if state is None:
+            return _done.DoneCalls([], schema.empty_table())
+        first = "" if since is None else since.isoformat()
+        files = _delta.live_files(_delta.load(self.place, "calls", state.versions["calls"]))
+        parts = [
+            _files.read(self.place, "calls", file, _done.COLUMNS)
+            for file in files
+            if (file.day or "") >= first
+        ]
+        return _done.DoneCalls(parts, schema.empty_table())
+
+    def days(self) -> list[date]:
+        """Call dates that have calls, in order."""
+        state = _publish.read_state(self.place)
+        if state is None:
+            return []
+        files = _delta.live_files(_delta.load(self.place, "calls", state.versions["calls"]))
+        return sorted({date.fromisoformat(f.day) for f in files if f.day is not None})
+
+    def read_segments(self, day: date) -> dict[str, tuple[Segment, ...]]:
+        """Segments of a day's calls as records, by call id."""
+        return _records.segments_of(self.read("segments", days=[day]))
+
+    def read_silences(self, day: date) -> dict[str, tuple[Silence, ...]]:
+        """Silences of a day's calls as records, by call id."""
+        return _records.silences_of(self.read("silences", days=[day]))
+
+    def append_run(self, row: Mapping[str, Any]) -> None:
+        """Record a run; a row of the same ``run_id`` is replaced."""
+        self._put("runs", [row])
+
+    def append_reviews(self, rows: pa.Table | Iterable[Mapping[str, Any]]) -> None:
+        """Record verdicts; a verdict with the same ``review_id`` is replaced."""
+        self._put("reviews", rows)
+
+    def append_audit(self, rows: pa.Table | Iterable[Mapping[str, Any]]) -> None:
+        """Record who listened, judged, exported or erased."""
+        self._put("audit", rows)
+
+    def replace_rules(self, rows: pa.Table | Iterable[Mapping[str, Any]]) -> None:
+        """Store what the packs say now, in place of what they said before."""
+        self._put("rules", rows, replace_all=True)
+
+    def _put(
+        self,
+        table: _shared.SharedTable,
+        rows: pa.Table | Iterable[Mapping[str, Any]],
+        *,
+        replace_all: bool = False,
+    ) -> None:
+        ready = _shared.to_table(table, rows)
+        with turn(self.place.work):
+            if not self.exists():
+                _publish.set_up(self.place)
+            _shared.put(self.place, table, ready, replace_all=replace_all)
+            _catalog.refresh(self.place, self._sql_folder)

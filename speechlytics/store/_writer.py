@@ -1,0 +1,182 @@
+"""The writer of a store: spools finished calls and publishes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from speechlytics.errors import StoreError
+from speechlytics.records import CallAnalysis
+from speechlytics.schema import PARTITIONED, SCHEMA_VERSION, TABLES
+from speechlytics.store import _catalog, _plan, _publish, _spool
+from speechlytics.store._durable import Place
+from speechlytics.store._layout import CallIds, Change
+from speechlytics.store._lock import turn
+from speechlytics.store._publish import Published, State
+from speechlytics.store._rows import empty_tables, tables_from
+
+GRACE_S = 24 * 3600.0
+"""Superseded files stay this long, for readers that still have an older catalog open."""
+
+
+class Writer:
+    """The one writer of a store, for as long as :meth:`Store.writer` is open."""
+
+    def __init__(self, place: Place, refresh: Callable[[], None], run_id: str) -> None:
+        self._place, self._refresh, self._run_id = place, refresh, run_id
+        self._ids = CallIds(self._place)
+        self._spool = _spool.Spool(self._place.work)
+        self._pending: set[str] = set()
+        self._open()
+
+    def _open(self) -> None:
+        _publish.roll_forward(self._place, self._refresh)
+        before = _publish.read_state(self._place)
+        with turn(self._place.work):
+            state = _publish.set_up(self._place)
+        if state != before or not (self._place.work / _catalog.NAME).exists():
+            self._refresh()
+        if self._spool.rotate():
+            self.publish()
+
+    @property
+    def pending(self) -> int:
+        """Calls that are spooled but not published yet."""
+        return len(self._pending)
+
+    def add(self, analyses: Sequence[CallAnalysis]) -> None:
+        """Spool finished calls: they survive a kill and appear with the next publication.
+
+        Hand over several at once where they come so: an append costs about as much as 20 calls.
+
+        Raises:
+            StoreError: the disk is full or fails.
+        """
+        if analyses:
+            self.add_tables(tables_from(analyses, self._run_id))
+
+    def add_tables(self, tables: Mapping[str, pa.Table]) -> None:
+        """Spool rows of whole calls, one table per partitioned table."""
+        _check(tables, complete=True)
+        self._spool.append(tables)
+        self._pending.update(tables["calls"].column("call_id").to_pylist())
+
+    def publish(self, tables: Mapping[str, pa.Table] | None = None) -> Published | None:
+        """Make spooled calls visible, all at once, and then those of ``tables``, likewise.
+
+        Stored rows of the same calls are replaced, in every table that is given and on every
+        day. With nothing to publish it does nothing and returns ``None``.
+
+        Args:
+            tables: Rows per table; ``calls`` is required. A table left out keeps its rows,
+                provided that no call moves to another day; spooled calls always bring all four.
+
+        Raises:
+            StoreError: a table does not fit, or cannot be written. Either nothing was changed
+                or the publication is finished by the next call or run; spooled calls are kept.
+        """
+        _publish.roll_forward(self._place, self._refresh)
+        spooled = self._spool.rotate()
+        published = None
+        if spooled:
+            frames = [frame for path in spooled for frame in _spool.read(path)]
+            published = self._commit(_spool.merge(frames), spooled)
+            self._pending.clear()
+        if tables is not None:
+            _check(tables)
+            published = self._commit(dict(tables), [])
+        return published
+
+    def remove_calls(self, call_ids: Iterable[str]) -> Published | None:
+        """Delete every row of these calls from the four partitioned tables."""
+        self.publish()
+        ids = pa.array(sorted(set(call_ids)), pa.string())
+        return self._commit(empty_tables(), [], ids) if len(ids) else None
+
+    def compact(self, days: Iterable[date] | None = None, *, max_files: int = 1) -> None:
+        """Merge the small files of days, at most ``max_files`` per table remain."""
+        self.publish()
+        chosen = None if days is None else {day.isoformat() for day in days}
+        changes = _plan.plan_compaction(self._place, self._ids, chosen, max_files=max_files)
+        if changes:
+            self._finish(changes, [])
+
+    def sweep(self, min_age_s: float = GRACE_S) -> list[str]:
+        """Delete superseded files and orphans of killed runs that are older than that.
+
+        Returns:
+            The files deleted, relative to the store.
+        """
+        return _publish.sweep(self._place, min_age_s)
+
+    def close(self) -> None:
+        """Flush the spool; what it holds is published by the next :meth:`publish` or run."""
+        self._spool.rotate()
+
+    def _commit(
+        self,
+        tables: Mapping[str, pa.Table],
+        spooled: Sequence[Path],
+        call_ids: pa.Array | None = None,
+    ) -> Published | None:
+        if call_ids is None:
+            call_ids = tables["calls"].column("call_id").combine_chunks()
+        changes = _plan.plan(self._place, self._ids, tables, call_ids=call_ids)
+        return self._finish(changes, spooled, len(call_ids))
+
+    def _finish(
+        self, changes: Mapping[str, Change], spooled: Sequence[Path], calls: int = 0
+    ) -> Published:
+        before = _publish.read_state(self._place) or State()
+        sequence = before.sequence + 1
+        try:
+            _publish.write_journal(self._place, sequence, changes, spooled, self._run_id)
+        except Exception as error:
+            _plan.discard(self._place, changes)
+            raise StoreError(f"{self._place.root}: cannot write the journal: {error}") from error
+        _publish.roll_forward(self._place, self._refresh)
+        return Published(
+            sequence,
+            calls,
+            sum(len(change.add) for change in changes.values()),
+            sum(len(change.remove) for change in changes.values()),
+        )
+
+
+def _check(tables: Mapping[str, pa.Table], *, complete: bool = False) -> None:
+    """Refuse rows that would break the store's promises.
+
+    Raises:
+        StoreError: a table is missing or unknown, columns differ from the schema, a call occurs
+            twice, or a row belongs to no call of the batch.
+    """
+    missing = {"calls"} - tables.keys() if not complete else set(PARTITIONED) - tables.keys()
+    if missing or tables.keys() - set(PARTITIONED):
+        raise StoreError(
+            f"tables to publish: {sorted(tables)}; missing: {sorted(missing)}, "
+            f"known: {list(PARTITIONED)} (schema version {SCHEMA_VERSION})"
+        )
+    for name, rows in tables.items():
+        if not rows.schema.equals(TABLES[name]):
+            raise StoreError(f"{name}: columns differ from the schema: {rows.schema.names}")
+    keys = tables["calls"].select(["call_id", "call_date"])
+    ids = keys.column("call_id").combine_chunks()
+    if len(pc.unique(ids)) != len(ids):
+        counts = pc.value_counts(ids).to_pylist()
+        twice = [c["values"] for c in counts if c["counts"] > 1][:3]
+        raise StoreError(f"calls: call ids occur twice in one publication: {twice}")
+    for name, rows in tables.items():
+        if name == "calls" or rows.num_rows == 0:
+            continue
+        own = pa.table({n: rows.column(n) for n in ("call_id", "call_date")})
+        strays = own.group_by(["call_id", "call_date"]).aggregate([])
+        strays = strays.join(keys, ["call_id", "call_date"], join_type="left anti")
+        if strays.num_rows:
+            raise StoreError(
+                f"{name}: rows of calls that are not in this publication "
+                f"(or with another call_date): {strays.column('call_id').to_pylist()[:3]}"
+            )
