@@ -15,7 +15,9 @@ from speechlytics.records import PhraseHit, Segment, Silence
 
 CONTEXT_MS = 10_000  # contract: words within 10 s of a silence belong to it
 BORDER_MS = 1_000  # segments and measured silences disagree by up to this where they meet
-ACKNOWLEDGEMENT_WORDS = 3  # "так", "понимаю вас", "I see": no answer to anything
+ACKNOWLEDGEMENT_WORDS = 2  # «угу», «понимаю вас», "I see": no answer to anything
+# … unless they say yes or no; «так» is no yes here: in Russian it means "well"
+ANSWERS = frozenset("да нет можно нельзя ні да-да нет-нет yes no yeah nope igen nem ага".split())
 
 ANNOUNCEMENTS = frozenset({"hold_announcement", "harmless_wait"})
 RETURNS = frozenset({"hold_return"})
@@ -134,10 +136,12 @@ class _Talk:
         return False
 
     def _is_filler(self, segment: Segment) -> bool:
-        return (
-            segment.segment_id in self.waits_by_segment
-            or len(segment.text.split()) <= ACKNOWLEDGEMENT_WORDS
-        )
+        if segment.segment_id in self.waits_by_segment:
+            return True
+        said = segment.text.casefold().split()
+        if len(said) > ACKNOWLEDGEMENT_WORDS:
+            return False
+        return not any(word.strip(".,!?…") in ANSWERS for word in said)
 
 
 def _any_between(instants: Sequence[int], low: int, high: int) -> bool:

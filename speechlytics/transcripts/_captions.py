@@ -21,7 +21,7 @@ _TAG = re.compile(r"</?[a-z][^>]*>")
 
 
 def read_captions(
-    path: Path, text: str, speakers: Mapping[str, Role]
+    path: Path, text: str, speakers: Mapping[str, Role], _text_key: str = "text"
 ) -> Iterator[ImportedCall | ImportRefused]:
     """A file of captions is one conversation; a cue without a label keeps the last speaker."""
     try:

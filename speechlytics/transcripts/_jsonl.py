@@ -27,7 +27,7 @@ MAX_DURATION_S = 7 * 24 * 3600.0  # a time beyond it is a defect of the file, no
 
 
 def read_jsonl(
-    path: Path, text: str, speakers: Mapping[str, Role]
+    path: Path, text: str, speakers: Mapping[str, Role], text_key: str = "text"
 ) -> Iterator[ImportedCall | ImportRefused]:
     """One conversation per line; blank lines are skipped."""
     seen: dict[str, int] = {}
@@ -36,7 +36,7 @@ def read_jsonl(
             continue
         where = f"{path}:{number}"
         try:
-            call = _call(line, where, f"{path.stem}-{number}", speakers)
+            call = _call(line, where, f"{path.stem}-{number}", speakers, text_key)
         except ImportRefused as refused:
             yield refused
             continue
@@ -48,16 +48,18 @@ def read_jsonl(
 
 
 def read_json(
-    path: Path, text: str, speakers: Mapping[str, Role]
+    path: Path, text: str, speakers: Mapping[str, Role], text_key: str = "text"
 ) -> Iterator[ImportedCall | ImportRefused]:
     """A file that holds one conversation."""
     try:
-        yield _call(text, str(path), path.stem, speakers)
+        yield _call(text, str(path), path.stem, speakers, text_key)
     except ImportRefused as refused:
         yield refused
 
 
-def _call(text: str, where: str, name: str, speakers: Mapping[str, Role]) -> ImportedCall:
+def _call(
+    text: str, where: str, name: str, speakers: Mapping[str, Role], text_key: str
+) -> ImportedCall:
     try:
         raw = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
@@ -74,7 +76,7 @@ def _call(text: str, where: str, name: str, speakers: Mapping[str, Role]) -> Imp
     if not (language is None or isinstance(language, str)):
         raise ImportRefused(f"{where}: language = {language!r} is not a code such as 'ru'")
     _check_metadata(raw, where)
-    origins, segments = numbered(_segments(turns, where, language, speakers))
+    origins, segments = numbered(_segments(turns, where, language, speakers, text_key))
     spans = tuple(_spans(raw.get("silences") or [], where))
     stated = _seconds(raw["duration_s"], where, "duration_s") if raw.get("duration_s") else 0
     return ImportedCall(
@@ -90,15 +92,19 @@ def _call(text: str, where: str, name: str, speakers: Mapping[str, Role]) -> Imp
 
 
 def _segments(
-    turns: Sequence[Any], where: str, language: str | None, speakers: Mapping[str, Role]
+    turns: Sequence[Any],
+    where: str,
+    language: str | None,
+    speakers: Mapping[str, Role],
+    text_key: str,
 ) -> Iterator[tuple[int, Segment]]:
     for index, turn in enumerate(turns):
         at = f"{where}: turn {index}"
         if not isinstance(turn, dict):
             raise ImportRefused(f"{at}: expected an object, found {type(turn).__name__}")
-        text = turn.get("text")
+        text = turn.get(text_key)
         if not isinstance(text, str):
-            raise ImportRefused(f"{at}: text = {text!r} is not a text")
+            raise ImportRefused(f"{at}: {text_key} = {text!r} is not a text")
         start_ms, end_ms = _times(turn, at)
         if not text.strip():
             continue

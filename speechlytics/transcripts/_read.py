@@ -13,7 +13,7 @@ from speechlytics.transcripts._jsonl import read_json, read_jsonl
 
 
 def read_transcripts(
-    path: Path, *, speakers: dict[str, Role] | None = None
+    path: Path, *, speakers: dict[str, Role] | None = None, text_key: str = "text"
 ) -> Iterator[ImportedCall | ImportRefused]:
     """Read the conversations of one file, in its order.
 
@@ -26,6 +26,8 @@ def read_transcripts(
         path: The file; a conversation that states no ``call_id`` takes the file's name.
         speakers: Role by speaker label, on top of the names that are understood anyway (agent,
             operator, customer, client, …); other labels become ``unknown``.
+        text_key: Field of a JSON turn that holds its words; labelled calls carry a recogniser's
+            version of them beside the true one.
 
     Yields:
         A call, or in its place the reason why it was refused: file, line, what is wrong.
@@ -50,4 +52,4 @@ def read_transcripts(
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ImportRefused(f"{path}: cannot be read as UTF-8 text ({error})") from error
-    return reader(path, text, speakers or {})
+    return reader(path, text, speakers or {}, text_key)

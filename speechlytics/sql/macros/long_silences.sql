@@ -74,6 +74,9 @@ placed AS (
         coalesce(asked_to_wait, false) AS asked_to_wait,
         coalesce(refused_after, false) AS refused_after,
         coalesce(pleased_after, false) AS pleased_after,
+        -- «Давай.» "Okay, sure": a word or two that ask nothing let the agent get on with it
+        coalesce(before_text NOT LIKE '%?%' AND before_text NOT LIKE '% % %', false)
+            AS agreed_before,
         coalesce(position <> 'trailing' AND after_speaker <> 'agent'
                  AND asks_if_anyone_is_there(after_text), false) AS waited_in_vain
     FROM worded
@@ -95,14 +98,14 @@ judged AS (
                      WHEN after_question THEN 0.8
                      ELSE 0.05 END
             WHEN announced THEN
-                CASE WHEN placed.duration_ms >= 1000 * announced_hold_s THEN 0.6
-                     WHEN refused_after THEN 0.4
-                     WHEN thanked THEN 0.1
-                     ELSE 0.15 END
+                CASE WHEN refused_after THEN 0.5
+                     ELSE least(0.6, 0.1 + 0.2 * placed.duration_ms / (1000 * announced_hold_s))
+                          * CASE WHEN thanked THEN 0.7 ELSE 1 END END
             WHEN kind = 'hold_music' THEN CASE WHEN thanked THEN 0.6 ELSE 0.8 END
             WHEN spoke_before = 'customer' AND refused_after THEN 0.95
             WHEN spoke_before = 'customer' AND spoke_after = 'agent' THEN
-                CASE WHEN after_question THEN 0.9 WHEN thanked THEN 0.5 ELSE 0.7 END
+                CASE WHEN after_question THEN 0.9 WHEN thanked THEN 0.5
+                     WHEN agreed_before THEN 0.35 ELSE 0.7 END
             WHEN spoke_before = 'customer' AND spoke_after = 'customer' THEN
                 CASE WHEN pleased_after THEN 0.15 WHEN after_question THEN 0.7 ELSE 0.35 END
             WHEN spoke_before = 'agent' AND spoke_after = 'customer' THEN

@@ -5,7 +5,7 @@
 -- needs:
 --
 -- THE one list that the score reads. A phrase hit takes the weight that its rule's pack sets and,
--- where the pack sets none, the weight of its category below. Reasons that no phrase tells
+-- where the pack sets none (or 0), the weight of its category below. Reasons that no phrase tells
 -- (kind 'circumstance') have their weight here only. Points above zero say "left unresolved",
 -- points below zero are evidence of a resolution; one solid reason is about one point.
 CREATE OR REPLACE VIEW reason_weights AS
@@ -46,4 +46,4 @@ FROM (VALUES
 UNION ALL
 SELECT category, rule_id, 'phrase', weight::DOUBLE, 'set by pack ' || pack
 FROM rules
-WHERE weight IS NOT NULL;
+WHERE weight <> 0;
