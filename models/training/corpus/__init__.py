@@ -68,5 +68,6 @@ def demo_turns() -> frozenset[str]:
     turns: set[str] = set()
     for path in sorted(_DIALOGUES.glob("*.toml")):
         call = tomllib.loads(path.read_text(encoding="utf-8"))
-        turns |= {normalised(turn["text"]) for turn in call["turn"] if "text" in turn}
+        said = (turn.get("agent") or turn.get("customer") for turn in call["turn"])
+        turns |= {normalised(text) for text in said if text}
     return frozenset(turns)
