@@ -46,6 +46,7 @@ _POSITION_CHARACTER = 1
 _EVENT_END, _EVENT_WORD, _EVENT_CLAUSE_END, _EVENT_PHONEME = 0, 1, 5, 7
 _AUDIBLE = 1e-3
 _MARGIN_S = 0.02
+_NOISE_SEED = 1
 
 Word = tuple[str, float, float]
 Samples = npt.NDArray[np.float32]
@@ -142,6 +143,8 @@ def _engine() -> _Engine:
     )
     if rate_hz <= 0:
         raise VoiceError(f"espeak-ng refused its data folder {data_path.decode()}")
+    # Breathy voices draw noise from it; unset, it follows the clock.
+    library.espeak_ng_SetRandSeed(ctypes.c_long(_NOISE_SEED))
     engine = _Engine(library, rate_hz)
     engine.callback = _CALLBACK(engine.receive)
     library.espeak_SetSynthCallback(engine.callback)
