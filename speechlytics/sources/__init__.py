@@ -1,0 +1,17 @@
+"""Where recordings come from and what is known about them. Reads metadata, decodes nothing.
+
+``discover`` lists the recordings of a folder, a glob or an fsspec URL and describes each as a
+``Recording``. What one row or file gets wrong stays with that call; only what makes the whole
+source unusable (no such folder, a manifest that is missing) is an exception.
+
+Raw customer ids end here: only their keyed pseudonym goes on, and neither ``extra`` nor
+``call_id`` repeats them. A file *name* that holds a number stays what it is in ``uris``.
+"""
+
+from __future__ import annotations
+
+from speechlytics.sources._discover import discover
+from speechlytics.sources._screens import beside
+from speechlytics.sources.pseudonym import customer_key, load_or_create_key
+
+__all__ = ["beside", "customer_key", "discover", "load_or_create_key"]

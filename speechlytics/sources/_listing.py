@@ -1,0 +1,174 @@
+"""Files of a source: a folder, a glob, one file, or an fsspec URL."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from speechlytics.errors import SourceError
+
+_WILD = frozenset("*?[")
+SCREENS_SUFFIX = ".screens"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One recording file.
+
+    Attributes:
+        uri: Absolute path, or URL.
+        name: Path relative to the source, with ``/``.
+        modified: Known modification time; local files are asked when it is needed.
+    """
+
+    uri: str
+    name: str
+    modified: datetime | None = None
+
+    @property
+    def stem(self) -> str:
+        """File name without its last suffix."""
+        return PurePosixPath(self.name).stem
+
+
+@dataclass(slots=True)
+class Listing:
+    """What a source holds, sorted by name, and access to the small files beside it.
+
+    ``root`` is the local folder that nothing is read outside of, ``None`` for a remote source.
+    ``errors`` are folders that could not be listed.
+    """
+
+    root: Path | None
+    found: list[Found] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    filesystem: Any = None
+
+    def modified(self, found: Found) -> datetime:
+        """Modification time, or now where the source does not tell."""
+        if found.modified is not None:
+            return found.modified
+        try:
+            return datetime.fromtimestamp(Path(found.uri).stat().st_mtime, UTC)
+        except (OSError, ValueError, OverflowError):
+            return datetime.now(UTC)
+
+    def read(self, uri: str, limit_bytes: int) -> bytes | None:
+        """Content of a small file; ``None`` if there is none.
+
+        Raises:
+            OSError: it is there but cannot be read, or is larger than the limit.
+        """
+        try:
+            if self.filesystem is None:
+                with Path(uri).open("rb") as file:
+                    content = file.read(limit_bytes + 1)
+            else:
+                content = self.filesystem.cat_file(uri, end=limit_bytes + 1)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if len(content) > limit_bytes:
+            raise OSError(27, f"larger than {limit_bytes} bytes")
+        return bytes(content)
+
+
+def list_files(path: str, suffixes: tuple[str, ...]) -> Listing:
+    """List the recordings of a source.
+
+    Folders are walked without following links to folders; hidden files are passed over.
+
+    Raises:
+        SourceError: the source does not exist or cannot be listed.
+    """
+    endings = tuple(suffix.lower() for suffix in suffixes)
+    if "://" in path and not path.startswith(("/", "file://")):
+        listing = _remote(path, endings)
+    else:
+        listing = _local(path.removeprefix("file://"), endings)
+    listing.found.sort(key=lambda found: found.name)
+    return listing
+
+
+def _local(path: str, endings: tuple[str, ...]) -> Listing:
+    place = Path(path).absolute()
+    if place.is_dir():
+        listing = Listing(place)
+        listing.found = [
+            Found(name, Path(name).relative_to(place).as_posix())
+            for name in _walk(place, listing.errors)
+            if name.lower().endswith(endings)
+        ]
+        return listing
+    if place.is_file():
+        return Listing(place.parent, [Found(str(place), place.name)])
+    if not _WILD.intersection(path):
+        raise SourceError(f"source.path = {path!r} does not exist; check the path")
+    parts = place.parts
+    first = next(index for index, part in enumerate(parts) if _WILD.intersection(part))
+    root = Path(*parts[:first])
+    if not root.is_dir():
+        raise SourceError(f"source.path = {path!r}: folder {str(root)!r} does not exist")
+    found = [
+        Found(name, Path(name).relative_to(root).as_posix())
+        for name in glob.iglob(str(place), recursive=True)  # noqa: PTH207 - takes absolute ones
+        if name.lower().endswith(endings) and Path(name).is_file()
+    ]
+    return Listing(root, found)
+
+
+def _walk(root: Path, errors: list[str]) -> Iterator[str]:
+    def failed(error: OSError) -> None:
+        errors.append(f"{error.filename}: folder cannot be read ({error.strerror})")
+
+    for folder, folders, files in os.walk(root, onerror=failed):
+        folders[:] = [
+            name for name in folders if not name.startswith(".") and SCREENS_SUFFIX not in name
+        ]
+        yield from (os.path.join(folder, name) for name in files if not name.startswith("."))  # noqa: PTH118 - a Path per file costs ten times as much
+
+
+def _remote(url: str, endings: tuple[str, ...]) -> Listing:
+    import fsspec
+
+    entries: dict[str, Any] | None = None
+    try:
+        filesystem, root = fsspec.core.url_to_fs(url)
+        filesystem.invalidate_cache()
+        wild = bool(_WILD.intersection(root))
+        if wild:
+            entries = filesystem.glob(root, detail=True)
+        elif filesystem.exists(root):
+            entries = filesystem.find(root, detail=True)
+    except Exception as error:  # every backend raises its own kinds
+        raise SourceError(
+            f"source.path = {url!r} cannot be listed ({type(error).__name__}: {error}); check the "
+            "address, the credentials and that its fsspec backend is installed"
+        ) from error
+    if entries is None:
+        raise SourceError(f"source.path = {url!r} does not exist; check the address")
+    base = root.split("*", 1)[0].rsplit("/", 1)[0] if wild else root.rstrip("/")
+    found = [
+        Found(
+            filesystem.unstrip_protocol(name),
+            name.removeprefix(base).lstrip("/") or name.rsplit("/", 1)[-1],
+            _remote_time(entry),
+        )
+        for name, entry in entries.items()
+        if entry.get("type") == "file" and name.lower().endswith(endings)
+    ]
+    return Listing(None, found, filesystem=filesystem)
+
+
+def _remote_time(entry: dict[str, Any]) -> datetime | None:
+    for key in ("LastModified", "last_modified", "mtime", "updated", "created"):
+        value = entry.get(key)
+        if isinstance(value, datetime):
+            return value if value.tzinfo else value.replace(tzinfo=UTC)
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC)
+    return None
