@@ -59,6 +59,10 @@ class MetadataSource(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
 class SourceConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where recordings come from and what is known about them.
 
+    A call without metadata has its file name for an id, and starts at the time in its file name,
+    else at the file's modification time. Local times that the clock change skips count from the
+    offset before it; of times that it repeats the first is meant.
+
     Attributes:
         path: Folder, glob, or fsspec URL.
         zone: IANA time zone of the contact centre: call dates and local times.
@@ -125,7 +129,7 @@ class ActivityConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     music_run_ms: Positive = 8000
     music_fill_gap_ms: Positive = 1500
     music_judge_probability: Share = 0.5
-    music_judge_burst_ms: Positive = 250
+    music_judge_burst_ms: Positive = 400
     music_judge_reach_ms: Positive = 400
     min_silence_ms: Positive = 1000
     min_overtalk_ms: Positive = 300
@@ -152,6 +156,8 @@ class TranscribeConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields
         segment_pause_ms: A pause this long between two words starts a new segment.
         max_compression_ratio: Above it a text repeats itself (Whisper's threshold).
         min_avg_logprob: Below it a text is not trusted (Whisper's threshold).
+        max_no_speech_prob: Above it, together with ``min_avg_logprob``, the model itself says that
+            nobody speaks, and nothing is written (Whisper's rule).
         max_unheard_ms: Speech without a single word, in one window, above which the window is
             decoded again.
         load_timeout_s: The model must be ready after this time.
@@ -176,6 +182,7 @@ class TranscribeConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields
     segment_pause_ms: Positive = 600
     max_compression_ratio: float = 2.4
     min_avg_logprob: float = -1.0
+    max_no_speech_prob: Share = 0.6
     max_unheard_ms: Positive = 1500
     load_timeout_s: Positive = 300
     hang_timeout_s: Positive = 120

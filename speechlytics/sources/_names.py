@@ -41,8 +41,9 @@ def masked(text: str, customer_id: str, mask: str) -> str:
     if len(digits) < _SHORTEST_TELLING or len(digits) * 2 <= len(plain):
         return text
     if tail in re.sub(r"\D", "", text):
-        # Only a country code or trunk prefix may stand in front: more digits are no number.
+        # Country code or trunk prefix in front; more digits would be another number.
         spaced = r"[\s().\-]*".join(tail)
-        number = rf"(?<!\d)\+?\d{{0,4}}[\s().\-]*{spaced}(?!\d)"
+        prefix = r"(?:\+?\d{1,3}|\+\d{1,3}[\s().\-]+|\d[\s().\-]+)?"
+        number = rf"(?<!\d){prefix}\(?{spaced}(?!\d)"
         text = re.sub(number, lambda _: mask, text)
     return text

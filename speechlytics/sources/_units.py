@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from speechlytics.config import SourceConfig
+from speechlytics.errors import ConfigError
 from speechlytics.sources._asterisk import UNIQUEID
 from speechlytics.sources._listing import Found
 
@@ -44,10 +45,19 @@ class Unit:
 
 
 def units(found: Iterable[Found], config: SourceConfig) -> list[Unit]:
-    """Calls in the order of their first file."""
+    """Calls in the order of their first file.
+
+    Raises:
+        ConfigError: ``source.leg_pattern`` lacks one of its two groups.
+    """
     if config.leg_pattern is None:
         return [Unit((file,), file.stem) for file in found]
     pattern = re.compile(config.leg_pattern)
+    if not {"call_id", "leg"} <= set(pattern.groupindex):
+        raise ConfigError(
+            f"source.leg_pattern = {config.leg_pattern!r} needs the named groups call_id and leg, "
+            r"such as (?P<call_id>.+)-(?P<leg>rx|tx)\.wav"
+        )
     result: list[Unit] = []
     joined: dict[str, list[tuple[str, Found]]] = {}
     for file in found:
@@ -55,7 +65,7 @@ def units(found: Iterable[Found], config: SourceConfig) -> list[Unit]:
         if match is None:
             result.append(Unit((file,), file.stem))
         else:
-            joined.setdefault(match["call_id"], []).append((match["leg"], file))
+            joined.setdefault(match["call_id"] or file.stem, []).append((match["leg"] or "", file))
     result += [_join(call_id, legs, config.legs) for call_id, legs in joined.items()]
     return sorted(result, key=lambda unit: unit.files[0].name)
 
