@@ -11,6 +11,7 @@ from speechlytics.phrases._rules import Problem, Rule
 from speechlytics.records import PhraseHit, Role, Segment, Silence
 
 WORD_MS = 300  # how long a word of an example lasts
+LATE_MS = 600_000  # start of a turn shown to a rule that listens late in a call
 PAUSE_MS = 200  # between the turns of an example
 _LINE = re.compile(r"(?P<role>agent|customer|ivr|unknown):(?P<text>.*)")
 _SILENCE = re.compile(r"\[silence (?P<seconds>\d+)\]")
@@ -61,14 +62,23 @@ def try_text(
 
 def _fires(matcher: Matcher, rule: Rule, example: str) -> list[PhraseHit]:
     role: Role = "customer" if rule.role == "any" else rule.role
-    hits = _match(matcher, example, role, rule.language, keep_all=True)
+    late = rule.last_ms is not None or rule.last_pct is not None
+    # A single turn shows words, not a place in the call: put it where the rule listens.
+    start_ms = LATE_MS if late and "\n" not in example.strip() else 0
+    hits = _match(matcher, example, role, rule.language, keep_all=True, start_ms=start_ms)
     return [hit for hit in hits if hit.rule_id == rule.rule_id]
 
 
 def _match(
-    matcher: Matcher, text: str, role: Role, language: str | None, *, keep_all: bool = False
+    matcher: Matcher,
+    text: str,
+    role: Role,
+    language: str | None,
+    *,
+    keep_all: bool = False,
+    start_ms: int = 0,
 ) -> tuple[PhraseHit, ...]:
-    segments, silences, duration_ms = parse_dialogue(text, role)
+    segments, silences, duration_ms = parse_dialogue(text, role, start_ms)
     return matcher.match(
         segments,
         duration_ms=duration_ms,
@@ -78,11 +88,13 @@ def _match(
     )
 
 
-def parse_dialogue(text: str, role: Role) -> tuple[list[Segment], list[Silence], int]:
+def parse_dialogue(
+    text: str, role: Role, start_ms: int = 0
+) -> tuple[list[Segment], list[Silence], int]:
     """Segments, silences and duration of an example; every word lasts ``WORD_MS``."""
     segments: list[Segment] = []
     silences: list[Silence] = []
-    at = 0
+    at = start_ms
     for line in filter(None, (line.strip() for line in text.splitlines())):
         silence = _SILENCE.fullmatch(line)
         if silence:

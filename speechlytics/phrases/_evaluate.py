@@ -99,7 +99,9 @@ def _within(rule: Rule, context: CallContext, stream: Stream, first: int, last: 
     """Whether tokens stand in the rule's window; without one, in the same turn."""
     if rule.within_words is None and rule.within_ms is None:
         return stream.turns[first] == stream.turns[last]
-    if rule.within_words is not None and last - first >= rule.within_words:
+    if rule.within_words is not None and (
+        last - first >= rule.within_words or stream.runs[first] != stream.runs[last]
+    ):
         return False
     if rule.within_ms is None:
         return True

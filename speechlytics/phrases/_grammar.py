@@ -17,7 +17,7 @@ from speechlytics.phrases._languages import NEGATORS
 from speechlytics.phrases._text import numeral_words, words
 
 MIN_PREFIX = 3
-SLACK_WORDS = 2  # other words that may stand between the words of a phrase
+SLACK_WORDS = 3  # other words that may stand between the words of a phrase
 GAP_WORDS = 6  # other words that may stand where a phrase says "..."
 
 Mode = Literal["exact", "stem", "fuzzy"]

@@ -19,7 +19,8 @@ class Stream:
     """What one role said, token by token; all lists run in parallel.
 
     ``sentences`` numbers sentences within the stream, ``turns`` numbers turns within the call
-    (one turn: consecutive segments of one role). ``positions`` maps a slot to the tokens that
+    (one turn: consecutive segments of one role), ``runs`` stretches over which the role's words
+    run on. ``positions`` maps a slot to the tokens that
     fill it, ascending.
     """
 
@@ -28,6 +29,7 @@ class Stream:
     breaks: list[int] = field(default_factory=list)
     sentences: list[int] = field(default_factory=list)
     turns: list[int] = field(default_factory=list)
+    runs: list[int] = field(default_factory=list)
     segments: list[int] = field(default_factory=list)
     chunks: list[int] = field(default_factory=list)
     positions: dict[int, list[int]] = field(default_factory=dict)
@@ -36,6 +38,7 @@ class Stream:
     last_end_ms: int = 0
     others_words: int = 0
     turn: int = -1
+    run: int = 0
 
 
 def chunks_of(segment: Segment) -> list[str]:
@@ -73,6 +76,7 @@ def build_streams(
             or segment.start_ms - stream.last_end_ms > join_gap_ms
         ):
             stream.sentence += 1
+            stream.run += 1
         stream.turn = turn
         heard = [vocabulary.heard(chunk) for chunk in chunks_of(segment)]
         count = _append(stream, index, heard)
@@ -114,5 +118,6 @@ def _append(stream: Stream, index: int, heard: list[HeardChunk]) -> int:
     count = at - before
     stream.segments.extend([index] * count)
     stream.turns.extend([stream.turn] * count)
+    stream.runs.extend([stream.run] * count)
     stream.sentence = sentence + (1 if pending == SENTENCE else 0)
     return count
