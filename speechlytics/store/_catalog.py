@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -52,75 +53,109 @@ def statements(
     state, tables = snapshots(place)
     base = (root or place.root).rstrip("/")
     sources = _views.package_sql(folder)
-    digest = _views.sources_sha256(sources)
-    yield from _tables(place, state, tables, base, digest)
+    yield "live", f"CREATE SCHEMA IF NOT EXISTS {_views.LIVE};\n"
+    yield from _live(place, state, tables, base, _views.sources_sha256(sources))
+    for name in TABLES:
+        yield name, _views.table_view(name)
     for source in sources:
         yield source.path, source.text
 
 
-def _tables(
+def _live(
     place: Place, state: State, tables: list[Snapshot], base: str, digest: str
 ) -> Iterator[tuple[str, str]]:
     for snapshot in tables:
-        text = _views.table_view(place, snapshot, base)
-        yield snapshot.table, f"{text}\n{_views.comments(snapshot.table)}"
+        yield snapshot.table, _views.live_view(place, snapshot, base)
     now = datetime.now(UTC)
     yield "store_info", _views.store_info(tables, base, state.sequence, now, digest)
 
 
-def refresh(place: Place, folder: Traversable | None = None) -> None:
-    """Build the catalog over what is published and swap it in; the caller has the turn.
+class Builder:
+    """Builds the catalog; a writer keeps one, because starting DuckDB is half of the cost.
 
-    When only files changed since the last one, its macros and views are taken over as they
-    are: a copy with new table views costs a third of a full build.
-
-    Raises:
-        StoreError: an SQL file does not run; the message names it. The old catalog stays.
+    Args:
+        place: The store.
+        folder: SQL files to load instead of the package's.
     """
-    state, tables = snapshots(place)
-    sources = _views.package_sql(folder)
-    digest = _views.sources_sha256(sources)
-    place.work.mkdir(parents=True, exist_ok=True)
-    for leftover in place.work.glob(".catalog-*"):
-        leftover.unlink(missing_ok=True)
-    catalog, temporary = place.work / NAME, place.work / f".catalog-{os.getpid()}.duckdb"
-    step("write", str(catalog))
-    pieces = list(_tables(place, state, tables, place.root, digest))
-    if not (catalog.exists() and _renew(catalog, temporary, pieces, digest)):
-        temporary.unlink(missing_ok=True)
-        _build(temporary, [*pieces, *((s.path, s.text) for s in sources)])
-    replace_file(temporary, catalog)
 
+    def __init__(self, place: Place, folder: Traversable | None = None) -> None:
+        self._place, self._folder = place, folder
+        self._connection: duckdb.DuckDBPyConnection | None = None
 
-def _build(path: Path, pieces: list[tuple[str, str]]) -> None:
-    import duckdb
+    def close(self) -> None:
+        """Let DuckDB go."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute(
-            f"ATTACH {_views.text_literal(str(path))} AS built "
-            f"(STORAGE_VERSION '{STORAGE_VERSION}'); USE built;"
-        )
-        _execute(connection, pieces)
-        connection.execute("USE memory; DETACH built;")
+    def refresh(self) -> None:
+        """Build the catalog over what is published and swap it in; the caller has the turn.
 
+        When only files changed since the last one, its macros and views are taken over as they
+        are: a copy with new file lists costs a tenth of a full build.
 
-def _renew(catalog: Path, temporary: Path, pieces: list[tuple[str, str]], digest: str) -> bool:
-    """Copy the catalog and replace its table views; ``False`` when it is of another make."""
-    import duckdb
+        Raises:
+            StoreError: an SQL file does not run; the message names it. The old catalog stays.
+        """
+        import duckdb
 
-    shutil.copyfile(catalog, temporary)
-    try:
-        with duckdb.connect(config={"threads": 1}) as connection:
-            connection.execute(f"ATTACH {_views.text_literal(str(temporary))} AS built; USE built;")
-            query = "SELECT any_value(sql_sha256) FROM store_info"
-            if connection.execute(query).fetchall() != [(digest,)]:
-                return False
-            _execute(connection, pieces)
+        work = self._place.work
+        work.mkdir(parents=True, exist_ok=True)
+        for leftover in work.glob(".catalog-*"):
+            leftover.unlink(missing_ok=True)
+        catalog, temporary = work / NAME, work / f".catalog-{os.getpid()}.duckdb"
+        step("write", str(catalog))
+        try:
+            if not (catalog.exists() and self._renew(catalog, temporary)):
+                temporary.unlink(missing_ok=True)
+                self._build(temporary)
+        except (OSError, duckdb.Error) as error:
+            raise StoreError(f"{catalog}: cannot be built: {error}") from error
+        replace_file(temporary, catalog)
+
+    def _build(self, path: Path) -> None:
+        with self._attached(path, f"STORAGE_VERSION '{STORAGE_VERSION}'") as connection:
+            _execute(connection, list(statements(self._place, None, self._folder)))
+
+    def _renew(self, catalog: Path, temporary: Path) -> bool:
+        """Copy the catalog and replace what changed; ``False`` when it is of another make."""
+        import duckdb
+
+        place = self._place
+        state, tables = snapshots(place)
+        digest = _views.sources_sha256(_views.package_sql(self._folder))
+        shutil.copyfile(catalog, temporary)
+        try:
+            with self._attached(temporary, "READ_WRITE") as connection:
+                query = "SELECT table_name, version, store, sql_sha256 FROM store_info"
+                rows = connection.execute(query).fetchall()
+                if {(store, made) for _, _, store, made in rows} != {(place.root, digest)}:
+                    return False
+                shown = {name: version for name, version, _, _ in rows}
+                changed = {t.table for t in tables if shown.get(t.table) != t.version}
+                pieces = _live(place, state, tables, place.root, digest)
+                _execute(connection, [p for p in pieces if p[0] in changed | {"store_info"}])
+        except duckdb.Error:
+            # A damaged or foreign file: build a new one.
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def _attached(self, path: Path, option: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        import duckdb
+
+        if self._connection is None:
+            self._connection = duckdb.connect(config={"threads": 1})
+        connection = self._connection
+        try:
+            where = _views.text_literal(str(path))
+            connection.execute(f"ATTACH {where} AS built ({option}); USE built;")
+            yield connection
             connection.execute("USE memory; DETACH built;")
-    except duckdb.Error:
-        # A damaged or foreign file: build a new one.
-        return False
-    return True
+        except BaseException:
+            # Whatever state it is in: the next build starts afresh.
+            self.close()
+            raise
 
 
 def _execute(connection: duckdb.DuckDBPyConnection, pieces: list[tuple[str, str]]) -> None:

@@ -42,12 +42,18 @@ def load(place: Place, table: str, version: int | None = None) -> DeltaTable:
     Raises:
         StoreError: it is not there, or its log cannot be read.
     """
+    opened = {} if place.opened is None else place.opened
+    delta: DeltaTable | None = opened.get(table)
     try:
-        return DeltaTable(
-            place.uri(table), version=version, storage_options=dict(place.storage_options)
-        )
+        if delta is not None and version != delta.version():
+            delta.update_incremental()
+        if delta is None or version not in (None, delta.version()):
+            options = dict(place.storage_options)
+            delta = DeltaTable(place.uri(table), version=version, storage_options=options)
+            opened.setdefault(table, delta)
     except (DeltaError, OSError) as error:
         raise StoreError(f"{place.uri(table)}: cannot be opened: {error}") from error
+    return delta
 
 
 def version_of(place: Place, table: str) -> int | None:

@@ -92,11 +92,14 @@ class Place:
         root: Absolute path or URL, without a trailing slash.
         storage_options: What delta-rs needs to reach a bucket (region, endpoint, keys).
         filesystem: How files are reached; found from ``root`` when not given.
+        opened: Delta tables kept open by a writer (opening one costs more than writing a call
+            a hundred times); ``None`` opens afresh each time.
     """
 
     root: str
     storage_options: Mapping[str, str] = field(default_factory=dict)
     filesystem: pafs.FileSystem = None
+    opened: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         root = self.root.rstrip("/") or "/"
@@ -166,8 +169,8 @@ class Place:
         with self.filesystem.open_output_stream(self.path(name)) as stream:
             stream.write(data)
 
-    def write_parquet(self, name: str, table: pa.Table, row_group_rows: int) -> int:
-        """Write an immutable Parquet file and return its size in bytes.
+    def write_parquet(self, name: str, table: pa.Table, options: Mapping[str, Any]) -> int:
+        """Write an immutable Parquet file (``options`` as pyarrow's); return its size in bytes.
 
         Nothing refers to it until a commit does, so it needs no temporary name; when writing
         fails (a full disk, say) what was written is removed.
@@ -178,13 +181,7 @@ class Place:
         try:
             step("write", name)
             with self.filesystem.open_output_stream(path) as stream:
-                pq.write_table(
-                    table,
-                    stream,
-                    compression="zstd",
-                    row_group_size=row_group_rows,
-                    store_schema=False,
-                )
+                pq.write_table(table, stream, **options)
             if self.is_local:
                 sync_file(Path(path))
         except Exception:

@@ -69,7 +69,7 @@ class Store:
         from speechlytics.store._writer import Writer
 
         with writer_lock(self.place.work):
-            writer = Writer(self.place, self.refresh, run_id)
+            writer = Writer(self.place, self._sql_folder, run_id)
             try:
                 yield writer
             finally:
@@ -78,7 +78,11 @@ class Store:
     def refresh(self) -> None:
         """Rebuild the catalog over what is published."""
         with turn(self.place.work):
-            _catalog.refresh(self.place, self._sql_folder)
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        with contextlib.closing(_catalog.Builder(self.place, self._sql_folder)) as builder:
+            builder.refresh()
 
     def read(
         self,
@@ -180,4 +184,4 @@ class Store:
             if not self.exists():
                 _publish.set_up(self.place)
             _shared.put(self.place, table, ready, replace_all=replace_all)
-            _catalog.refresh(self.place, self._sql_folder)
+            self._rebuild()

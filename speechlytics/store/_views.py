@@ -40,6 +40,8 @@ SQL_TYPES = {
     pa.float32(): "FLOAT", pa.float64(): "DOUBLE", pa.date32(): "DATE",
     pa.timestamp("us"): "TIMESTAMP", pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
 }  # fmt: skip
+LIVE = "live"
+"""Schema of the views that name files."""
 FOLDERS = ("tables", "macros", "views")
 
 
@@ -77,8 +79,12 @@ def text_literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def table_view(place: Place, snapshot: Snapshot, root: str) -> str:
-    """``CREATE VIEW`` over exactly the live files of a table, under another root if asked."""
+def live_view(place: Place, snapshot: Snapshot, root: str) -> str:
+    """View ``live.TABLE`` over exactly the live files, under another root if asked.
+
+    It is apart from the view ``TABLE``, which carries the comments: a publication replaces only
+    this one, and forty comments need not be made again.
+    """
     table, schema = snapshot.table, TABLES[snapshot.table]
     groups = _by_columns(place, table, snapshot.files)
     selects = [_select(table, schema, columns, paths, root) for columns, paths in groups]
@@ -86,12 +92,15 @@ def table_view(place: Place, snapshot: Snapshot, root: str) -> str:
         typed = ",\n  ".join(f'NULL::{sql_type(f.type)} AS "{f.name}"' for f in schema)
         selects = [f"SELECT\n  {typed}\nWHERE false"]
     body = "\nUNION ALL\n".join(selects)
-    return f"CREATE OR REPLACE VIEW {table} AS\n{body};"
+    return f"CREATE OR REPLACE VIEW {LIVE}.{table} AS\n{body};"
 
 
-def comments(table: str) -> str:
-    """``COMMENT`` statements for a table view and its columns."""
-    lines = [f"COMMENT ON VIEW {table} IS {text_literal(TABLE_COMMENTS[table])};"]
+def table_view(table: str) -> str:
+    """View ``TABLE`` with a comment on each column."""
+    lines = [
+        f"CREATE OR REPLACE VIEW {table} AS FROM {LIVE}.{table};",
+        f"COMMENT ON VIEW {table} IS {text_literal(TABLE_COMMENTS[table])};",
+    ]
     lines += [
         f'COMMENT ON COLUMN {table}."{f.name}" IS {text_literal(comment(f))};'
         for f in TABLES[table]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,13 +24,19 @@ from speechlytics.store._rows import empty_tables, tables_from
 
 GRACE_S = 24 * 3600.0
 """Superseded files stay this long, for readers that still have an older catalog open."""
+SPOOL_CALLS = 64
+SPOOL_EVERY_S = 2.0
+"""Finished calls are spooled when there are so many, or the last time was so long ago."""
 
 
 class Writer:
     """The one writer of a store, for as long as :meth:`Store.writer` is open."""
 
-    def __init__(self, place: Place, refresh: Callable[[], None], run_id: str) -> None:
-        self._place, self._refresh, self._run_id = place, refresh, run_id
+    def __init__(self, place: Place, sql_folder: Traversable | None, run_id: str) -> None:
+        self._place, self._run_id = replace(place, opened={}), run_id
+        self._builder = _catalog.Builder(self._place, sql_folder)
+        self._buffer: list[CallAnalysis] = []
+        self._spooled_at = -SPOOL_EVERY_S
         self._ids = CallIds(self._place)
         self._spool = _spool.Spool(self._place.work)
         self._pending: set[str] = set()
@@ -45,24 +54,38 @@ class Writer:
 
     @property
     def pending(self) -> int:
-        """Calls that are spooled but not published yet."""
-        return len(self._pending)
+        """Calls that were added but are not published yet."""
+        return len(self._pending) + len(self._buffer)
 
     def add(self, analyses: Sequence[CallAnalysis]) -> None:
         """Spool finished calls: they survive a kill and appear with the next publication.
 
-        Hand over several at once where they come so: an append costs about as much as 20 calls.
+        Calls that come fast are spooled together (an append costs as much as 20 calls); a kill
+        in the two seconds meanwhile makes them be redone.
 
         Raises:
             StoreError: the disk is full or fails.
         """
-        if analyses:
-            self.add_tables(tables_from(analyses, self._run_id))
+        self._buffer += analyses
+        idle = time.monotonic() - self._spooled_at >= SPOOL_EVERY_S
+        if len(self._buffer) >= SPOOL_CALLS or (self._buffer and idle):
+            self.flush()
+
+    def flush(self) -> None:
+        """Spool what :meth:`add` still holds back."""
+        if self._buffer:
+            self._append(tables_from(self._buffer, self._run_id))
+            self._buffer.clear()
 
     def add_tables(self, tables: Mapping[str, pa.Table]) -> None:
         """Spool rows of whole calls, one table per partitioned table."""
         _check(tables, complete=True)
+        self.flush()
+        self._append(tables)
+
+    def _append(self, tables: Mapping[str, pa.Table]) -> None:
         self._spool.append(tables)
+        self._spooled_at = time.monotonic()
         self._pending.update(tables["calls"].column("call_id").to_pylist())
 
     def publish(self, tables: Mapping[str, pa.Table] | None = None) -> Published | None:
@@ -79,6 +102,7 @@ class Writer:
             StoreError: a table does not fit, or cannot be written. Either nothing was changed
                 or the publication is finished by the next call or run; spooled calls are kept.
         """
+        self.flush()
         _publish.roll_forward(self._place, self._refresh)
         spooled = self._spool.rotate()
         published = None
@@ -115,7 +139,15 @@ class Writer:
 
     def close(self) -> None:
         """Flush the spool; what it holds is published by the next :meth:`publish` or run."""
-        self._spool.rotate()
+        try:
+            self.flush()
+            self._spool.rotate()
+        finally:
+            self._builder.close()
+
+    def _refresh(self) -> None:
+        with turn(self._place.work):
+            self._builder.refresh()
 
     def _commit(
         self,
