@@ -201,7 +201,7 @@ RUNS = pa.schema(
         _RUN_ID,
         _field("started_at", INSTANT, "Instant at which the run started."),
         _field("finished_at", INSTANT, "Instant at which it ended, NULL while it runs."),
-        _field("status", pa.string(), "done, failed_calls, crashed."),
+        _field("status", pa.string(), "running, done, failed_calls or stopped."),
         _field("counts", pa.string(), "Counts by status and stage, RTFx, audio hours; JSON."),
         _field("versions", pa.string(), "Versions of speechlytics and its libraries; JSON."),
         _field("model_id", pa.string(), "Speech model."),

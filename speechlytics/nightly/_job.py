@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from speechlytics import __version__
 from speechlytics.analyze import PrepareSettings
@@ -36,6 +38,7 @@ LOG_EVERY_S = 60.0
 LIBRARIES = ("faster-whisper", "ctranslate2", "webrtcvad-wheels", "rapidfuzz", "duckdb")
 
 Progress = Callable[[int, str], None]
+MakeRunner = Callable[[Config], contextlib.AbstractContextManager[Runner]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def run(
     selection: Selection,
     *,
     progress: Progress | None = None,
-    make_runner: Callable[[Config], contextlib.AbstractContextManager[Runner]] | None = None,
+    make_runner: MakeRunner | None = None,
 ) -> Report:
     """Do all that is to be done; every finished call is safe in the spool at once.
 
@@ -106,38 +109,44 @@ def run(
     store = Store(config.store.path)
     tally = Tally()
     with store.writer(run_id) as writer:
-        _record(store, night, run_id, started_at)
-        store.replace_rules([{**row, "run_id": run_id} for row in night.packs.rules_table()])
-        todo = _Todo(tasks(night, store, selection), tally)
-        publisher = _Publisher(writer, config, tally, progress)
+        record = _RunRow(store, night, run_id, started_at)
+        try:
+            store.replace_rules([{**row, "run_id": run_id} for row in night.packs.rules_table()])
+            todo = _Todo(tasks(night, store, selection), tally)
+            publisher = _Publisher(writer, config, tally, progress)
+            _work(night, store, todo, publisher, tally, make_runner or local_runner)
+            writer.sweep()
+        except BaseException:
+            record.write("stopped", tally)
+            raise
+        report = record.write("failed_calls" if tally.failures else "done", tally)
+    return replace(report, exports=_export(config, store))
+
+
+def _work(
+    night: Night,
+    store: Store,
+    todo: _Todo,
+    publisher: _Publisher,
+    tally: Tally,
+    make_runner: MakeRunner,
+) -> None:
+    matcher = Matcher(night.packs)
+    recordings = todo.to_analyze()
+    first = next(recordings, None)
+    if first is not None:  # loading the model takes seconds: not for a night without new calls
         with contextlib.ExitStack() as stack:
             model = _start_model(night, stack)
-            runner = stack.enter_context((make_runner or local_runner)(config))
-            stages = _stages(night, model)
-            for analysis in analyses(todo.to_analyze(), runner, stages, tally):
+            runner = stack.enter_context(make_runner(night.config))
+            stages = _stages(night, matcher, model)
+            for analysis in analyses(chain([first], recordings), runner, stages, tally):
                 publisher.add(analysis)
-            matcher = stages.matcher or Matcher(night.packs)
-        publisher.flush()
-        for analysis in rescored(
-            store, todo.to_rescore, todo.days, matcher, night.sha256.phrases or ""
-        ):
+    publisher.flush()
+    if todo.to_rescore:
+        phrases = night.sha256.phrases
+        for analysis in rescored(store, todo.to_rescore, todo.days, matcher, phrases):
             publisher.add(analysis)
         publisher.flush()
-        writer.sweep()
-    finished_at = datetime.now(UTC)
-    wall_s = (finished_at - started_at).total_seconds()
-    report = Report(
-        run_id,
-        started_at,
-        finished_at,
-        dict(tally.counts),
-        tuple(tally.failures),
-        tally.audio_s / 3600,
-        rtfx(tally, wall_s),
-    )
-    report = replace(report, exports=_export(config, store))
-    _record(store, night, run_id, started_at, report)
-    return report
 
 
 def local_runner(config: Config) -> LocalRunner:
@@ -223,7 +232,7 @@ def _start_model(night: Night, stack: contextlib.ExitStack) -> Model | None:
     return stack.enter_context(ModelProcess(night.engine))
 
 
-def _stages(night: Night, model: Model | None) -> Stages:
+def _stages(night: Night, matcher: Matcher, model: Model | None) -> Stages:
     config = night.config
     return Stages(
         prepare=PrepareSettings(
@@ -233,7 +242,7 @@ def _stages(night: Night, model: Model | None) -> Stages:
             window=night.engine.shape if night.engine else None,
         ),
         transcribe=config.transcribe,
-        matcher=Matcher(night.packs) if night.engine else None,
+        matcher=matcher if night.engine else None,
         model=model,
         sha256=night.sha256,
         ahead=2 * (config.run.workers or available_cores()) + 2,
@@ -252,35 +261,46 @@ def _fingerprinted(recording: Recording) -> Recording:
     return replace(recording, audio_size_bytes=size_bytes, audio_modified_at=modified_at)
 
 
-def _record(
-    store: Store,
-    night: Night,
-    run_id: str,
-    started_at: datetime,
-    report: Report | None = None,
-) -> None:
-    """Write the run's row: at the start, so that a crash is seen, and again at the end."""
-    status = "running" if report is None else "failed_calls" if report.failed else "done"
-    store.append_run(
-        {
+class _RunRow:
+    """The run's row: written at the start, so that a crash is seen, and again at the end."""
+
+    def __init__(self, store: Store, night: Night, run_id: str, started_at: datetime) -> None:
+        self._store = store
+        self._started_at = started_at
+        versions = {name: version(name) for name in LIBRARIES}
+        self._row: dict[str, Any] = {
             "run_id": run_id,
             "started_at": started_at,
-            "finished_at": report.finished_at if report else None,
-            "status": status,
-            "counts": report.counts_json() if report else None,
-            "versions": json.dumps(
-                {"speechlytics": __version__, **{name: version(name) for name in LIBRARIES}}
-            ),
+            "finished_at": None,
+            "status": "running",
+            "counts": None,
+            "versions": json.dumps({"speechlytics": __version__, **versions}),
             "model_id": night.engine.model_id if night.engine else None,
             "config_sha256": digest(night.config),
             "host": platform.node(),
         }
-    )
+        store.append_run(self._row)
+
+    def write(self, status: str, tally: Tally) -> Report:
+        finished_at = datetime.now(UTC)
+        wall_s = (finished_at - self._started_at).total_seconds()
+        report = Report(
+            run_id=self._row["run_id"],
+            started_at=self._started_at,
+            finished_at=finished_at,
+            counts=dict(tally.counts),
+            failures=tuple(tally.failures),
+            audio_hours=tally.audio_s / 3600,
+            rtfx=rtfx(tally, wall_s),
+        )
+        ended = {"finished_at": finished_at, "status": status, "counts": report.counts_json()}
+        self._store.append_run({**self._row, **ended})
+        return report
 
 
 def _export(config: Config, store: Store) -> tuple[str, ...]:
-    from speechlytics.export import export
-
+    if config.export:
+        from speechlytics.export import export
     for entry in config.export:
         export(store, entry.what, Path(entry.out), form=entry.format, new=entry.new)
     return tuple(entry.out for entry in config.export)

@@ -41,7 +41,7 @@ def rescored(
     wanted: Mapping[str, Recording | None],
     days: Mapping[str, date],
     matcher: Matcher,
-    phrases_sha256: str,
+    phrases_sha256: str | None,
 ) -> Iterator[CallAnalysis]:
     """Yield the wanted stored calls, analysed again from their text, day by day.
 
@@ -50,7 +50,7 @@ def rescored(
         wanted: ``call_id`` → recording with fresh metadata, or ``None`` to keep what is stored.
         days: ``call_id`` → call date under which it is stored.
         matcher: The packs to apply.
-        phrases_sha256: Their digest, to be stored with the calls.
+        phrases_sha256: Their digest, to be stored with the calls; ``None`` keeps what is stored.
     """
     by_day: dict[date, list[str]] = defaultdict(list)
     for call_id in wanted:
@@ -63,9 +63,10 @@ def rescored(
             call_id = row["call_id"]
             stored = stored_analysis(row, segments.get(call_id, ()), silences.get(call_id, ()))
             fresh = wanted[call_id]
-            sha256 = replace(stored.stage_sha256, phrases=phrases_sha256)
+            phrases = phrases_sha256 or stored.stage_sha256.phrases
+            sha256 = replace(stored.stage_sha256, phrases=phrases)
             analysis = replace(stored, recording=fresh or stored.recording, stage_sha256=sha256)
-            yield with_phrases(analysis, matcher)
+            yield with_phrases(analysis, matcher) if phrases_sha256 else analysis
 
 
 def stored_analysis(
