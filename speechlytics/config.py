@@ -106,7 +106,8 @@ class ActivityConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
         fill_gap_ms: Shorter pauses belong to the speech around them.
         drop_island_ms: Shorter sounds are no speech.
         noise_percentile: Share of a channel's frames taken for its noise, percent.
-        above_noise_db: How far above the noise a voice must be.
+        above_noise_db: How far above the noise a voice must rise.
+        keep_above_noise_db: How far above the noise it may fall again.
         quietest_noise_db: No line is taken to be quieter than this, dBFS.
         digital_silence_db: Frames up to this level carry no sound at all, dBFS.
         music_run_ms: Shortest sustained sound that can be hold music.
@@ -124,6 +125,7 @@ class ActivityConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     drop_island_ms: Positive = 120
     noise_percentile: Annotated[float, Meta(ge=0, le=100)] = 10.0
     above_noise_db: float = 8.0
+    keep_above_noise_db: float = 3.0
     quietest_noise_db: float = -70.0
     digital_silence_db: float = -80.0
     music_run_ms: Positive = 8000

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import signal
-import time
 from collections.abc import Callable
 from multiprocessing import connection
 from multiprocessing.connection import Connection
@@ -80,15 +79,22 @@ class Child:
             self.kill()
 
     def _receive(self, timeout_s: float) -> Any:
-        deadline = time.monotonic() + timeout_s
+        """What the process sends next.
+
+        Raises:
+            EOFError: it ended instead; says how.
+            TranscriptionError: it said nothing in time and was killed.
+        """
+        # Its end of the pipe may have been inherited elsewhere: watch the process as well.
         ready = connection.wait([self._pipe, self.process.sentinel], timeout_s)
-        if self._pipe in ready:
-            return self._pipe.recv()
         if not ready:
             self.kill()
             raise TranscriptionError(f"the speech model gave no answer for {timeout_s:.0f} s")
-        if self._pipe.poll(max(0.0, min(1.0, deadline - time.monotonic()))):
-            return self._pipe.recv()
+        try:
+            if self._pipe in ready or self._pipe.poll():
+                return self._pipe.recv()
+        except (EOFError, OSError):  # it died before or while it answered: said below
+            ready.clear()
         self.process.join(_CLOSE_S)
         raise EOFError(_exit_reason(self.process.exitcode))
 

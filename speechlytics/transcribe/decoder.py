@@ -23,6 +23,7 @@ from speechlytics.transcribe.drafts import Draft
 from speechlytics.transcribe.engine import EngineSettings, WindowWord
 from speechlytics.transcribe.features import FRAMES_PER_S
 from speechlytics.transcribe.windows import Window
+from speechlytics.transcribe.wordtimes import settle_word_times
 
 Encoded = NDArray[Any]  # float32 or float16, shape (n_windows, encoder_s * 50, d_model)
 
@@ -164,22 +165,24 @@ class Decoder:
         )
         words = self._align(windows, languages, [o.sequences_ids[0] for o in outputs], view)
         return [
-            self._draft(output, language, spoken, decoding)
+            self._draft(output, language, spoken, decoding.name)
             for output, language, spoken in zip(outputs, languages, words, strict=True)
         ]
 
-    def _draft(
-        self, output: Any, language: str, words: tuple[WindowWord, ...], decoding: Decoding
-    ) -> Draft:
+    def _draft(self, output: Any, language: str, words: tuple[WindowWord, ...], name: str) -> Draft:
+        """An attempt with its figures; empty where the model itself says that nobody speaks."""
         tokens = output.sequences_ids[0]
         text = self._tokenizer(language).decode(tokens).strip()
+        # The score is a mean over the tokens without the end token (faster-whisper).
+        avg_logprob = float(output.scores[0]) * len(tokens) / (len(tokens) + 1)
+        config = self._settings.config
+        silent = output.no_speech_prob > config.max_no_speech_prob
         return Draft(
-            words=words,
-            # The score is a mean over the tokens without the end token (faster-whisper).
-            avg_logprob=float(output.scores[0]) * len(tokens) / (len(tokens) + 1),
+            words=() if silent and avg_logprob < config.min_avg_logprob else words,
+            avg_logprob=avg_logprob,
             no_speech_prob=float(output.no_speech_prob),
             compression_ratio=get_compression_ratio(text) if text else 0.0,
-            decoding=decoding.name,
+            decoding=name,
         )
 
     def _align(
@@ -200,7 +203,7 @@ class Decoder:
             aligned = self._model.find_alignment(tokenizer, spoken, view, frames)
             for row, window in enumerate(windows):
                 if languages[row] == language and spoken[row]:
-                    words[row] = _words(aligned[row], window.duration_ms)
+                    words[row] = settle_word_times(_words(aligned[row]), window.times)
         return words
 
     def _tokenizer(self, language: str) -> Tokenizer:
@@ -223,14 +226,13 @@ def _compute_type(wanted: str, *, gpu: bool) -> str:
     return "float16" if gpu else "int8"
 
 
-def _words(alignment: list[dict[str, Any]], duration_ms: int) -> tuple[WindowWord, ...]:
+def _words(alignment: list[dict[str, Any]]) -> list[WindowWord]:
     merge_punctuations(alignment, _PREPEND, _APPEND)
     words = []
     for entry in alignment:
         text = entry["word"].strip()
         if text:
-            start_ms = min(round(float(entry["start"]) * 1000), duration_ms)
-            end_ms = min(round(float(entry["end"]) * 1000), duration_ms)
+            start_ms, end_ms = (round(float(entry[edge]) * 1000) for edge in ("start", "end"))
             probability = float(entry["probability"])
             words.append(WindowWord(text, start_ms, max(end_ms, start_ms), probability))
-    return tuple(words)
+    return words

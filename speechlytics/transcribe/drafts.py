@@ -36,14 +36,14 @@ class Draft:
 
 
 def doubt(draft: Draft, window: Window, config: TranscribeConfig) -> Doubt | None:
-    """Why an attempt should be repeated, or ``None``.
+    """Why an attempt should be repeated, or ``None``; silence that the model is sure of is fine.
 
     Compression ratio and log-probability are Whisper's own criteria. ``unheard`` is ours: packed
     windows hold speech nearly everywhere, so a long stretch without a word means that the model
     stopped early (faster-whisper would read on from there; a batch cannot).
     """
     if not draft.words:
-        return "empty"
+        return None if draft.no_speech_prob > config.max_no_speech_prob else "empty"
     if draft.compression_ratio > config.max_compression_ratio:
         return "loop"
     if draft.avg_logprob < config.min_avg_logprob:

@@ -80,6 +80,11 @@ class ModelProcess:
         child = self._child
         return None if child is None else child.process.pid
 
+    @property
+    def waiting_windows(self) -> int:
+        """Windows handed in that the model has not begun with."""
+        return self._waiting_windows
+
     def start(self) -> None:
         """Start the process and wait until the model has heard the reference clip.
 

@@ -83,7 +83,7 @@ def _place(words: Iterable[WindowWord], times: TimeMap) -> list[_Placed]:
     placed: list[_Placed] = []
     at = (0, 0)
     for word in words:
-        piece = _piece_of(word, times)
+        piece = times.piece_of(word.start_ms, word.end_ms)
         # Alignment is monotonous, rounding is not: never step back over the word before.
         start_ms = _into_speech(piece, piece.to_recording(word.start_ms))
         end_ms = _into_speech(piece, piece.to_recording(word.end_ms))
@@ -95,18 +95,6 @@ def _place(words: Iterable[WindowWord], times: TimeMap) -> list[_Placed]:
             _Placed(Word(word.word, start_ms, end_ms, round(word.probability, 4)), heard, piece)
         )
     return placed
-
-
-def _piece_of(word: WindowWord, times: TimeMap) -> Piece:
-    """The piece whose speech the word shares most time with, else the one at its middle."""
-
-    def shared_ms(piece: Piece) -> int:
-        shift = piece.offset_ms - piece.start_ms
-        start = max(word.start_ms, piece.speech_start_ms + shift)
-        return min(word.end_ms, piece.speech_end_ms + shift) - start
-
-    best = max(times.pieces, key=shared_ms)
-    return best if shared_ms(best) > 0 else times.piece_at((word.start_ms + word.end_ms) // 2)
 
 
 def _into_speech(piece: Piece, at_ms: int) -> int:

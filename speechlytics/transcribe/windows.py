@@ -79,6 +79,17 @@ class TimeMap:
             found = piece
         return found
 
+    def piece_of(self, start_ms: int, end_ms: int) -> Piece:
+        """The piece whose speech shares most of a stretch, else the one at its middle."""
+
+        def shared_ms(piece: Piece) -> int:
+            shift = piece.offset_ms - piece.start_ms
+            start = max(start_ms, piece.speech_start_ms + shift)
+            return min(end_ms, piece.speech_end_ms + shift) - start
+
+        best = max(self.pieces, key=shared_ms)
+        return best if shared_ms(best) > 0 else self.piece_at((start_ms + end_ms) // 2)
+
     def to_recording(self, window_ms: int) -> int:
         """Time in the recording of a time in the window."""
         return self.piece_at(window_ms).to_recording(window_ms)
