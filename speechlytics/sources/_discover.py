@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from speechlytics.config import SourceConfig
 from speechlytics.errors import AudioError
 from speechlytics.records import Recording
 from speechlytics.sources._fields import Entry
-from speechlytics.sources._listing import Listing, list_files
+from speechlytics.sources._listing import Listing, Stored, list_files
 from speechlytics.sources._merge import Context, Merged, recording, row_id
 from speechlytics.sources._metadata import Place, open_place
 from speechlytics.sources._units import Unit, units
@@ -76,7 +75,7 @@ class _Discovery:
             call_id,
             self._entries(unit),
             self._context,
-            self._listing.modified(unit.files[0]),
+            self._listing.stored(unit.files),
             problem,
         )
         return _storable(found)
@@ -89,12 +88,11 @@ class _Discovery:
                 call_id = Merged([entry], self._context).call_id(default)
                 if call_id not in recorded or entry.problem:
                     groups.setdefault(call_id, []).append(entry)
-        now = datetime.now(UTC)
         for call_id, entries in groups.items():
-            yield _storable(recording(None, call_id, entries, self._context, now))
+            yield _storable(recording(None, call_id, entries, self._context, Stored()))
 
     def _nameless(self, call_id: str, problem: str) -> Recording:
-        return recording(None, call_id, [], self._context, datetime.now(UTC), problem)
+        return recording(None, call_id, [], self._context, Stored(), problem)
 
 
 def _difference(call_id: str, same: Sequence[Unit]) -> str | None:

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from speechlytics.errors import SourceError
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WILD = frozenset("*?[")
 SCREENS_SUFFIX = ".screens"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What tells that a file has changed; ``None`` where the source does not tell."""
+
+    size_bytes: int | None = None
+    modified_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +32,19 @@ class Found:
     Attributes:
         uri: Absolute path, or URL.
         name: Path relative to the source, with ``/``.
-        modified: Known modification time; local files are asked when it is needed.
+        stored: Size and time as a remote listing tells them; local files are asked when the
+            call is described.
     """
 
     uri: str
     name: str
-    modified: datetime | None = None
+    stored: Stored | None = None
 
     @property
     def stem(self) -> str:
         """File name without its last suffix."""
-        return PurePosixPath(self.name).stem
+        name = self.name.rpartition("/")[2]
+        return name.rpartition(".")[0] or name
 
 
 @dataclass(slots=True)
@@ -49,14 +60,12 @@ class Listing:
     errors: list[str] = field(default_factory=list)
     filesystem: Any = None
 
-    def modified(self, found: Found) -> datetime:
-        """Modification time, or now where the source does not tell."""
-        if found.modified is not None:
-            return found.modified
-        try:
-            return datetime.fromtimestamp(Path(found.uri).stat().st_mtime, UTC)
-        except (OSError, ValueError, OverflowError):
-            return datetime.now(UTC)
+    def stored(self, files: Sequence[Found]) -> Stored:
+        """Sum of the sizes and latest change of the files of a call."""
+        each = [file.stored or _stat(file.uri) for file in files]
+        sizes = [one.size_bytes for one in each if one.size_bytes is not None]
+        times = [one.modified_at for one in each if one.modified_at is not None]
+        return Stored(sum(sizes) if sizes else None, max(times, default=None))
 
     def read(self, uri: str, limit_bytes: int) -> bytes | None:
         """Content of a small file; ``None`` if there is none.
@@ -99,7 +108,7 @@ def _local(path: str, endings: tuple[str, ...]) -> Listing:
     if place.is_dir():
         listing = Listing(place)
         listing.found = [
-            Found(name, Path(name).relative_to(place).as_posix())
+            Found(name, name.removeprefix(f"{place}{os.sep}").replace(os.sep, "/"))
             for name in _walk(place, listing.errors)
             if name.lower().endswith(endings)
         ]
@@ -132,6 +141,15 @@ def _walk(root: Path, errors: list[str]) -> Iterator[str]:
         yield from (os.path.join(folder, name) for name in files if not name.startswith("."))  # noqa: PTH118 - a Path per file costs ten times as much
 
 
+def _stat(path: str) -> Stored:
+    try:
+        status = Path(path).stat()
+        # Whole microseconds: a float would not come back the same from the store.
+        return Stored(status.st_size, _EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000))
+    except (OSError, ValueError, OverflowError):
+        return Stored()
+
+
 def _remote(url: str, endings: tuple[str, ...]) -> Listing:
     import fsspec
 
@@ -156,7 +174,7 @@ def _remote(url: str, endings: tuple[str, ...]) -> Listing:
         Found(
             filesystem.unstrip_protocol(name),
             name.removeprefix(base).lstrip("/") or name.rsplit("/", 1)[-1],
-            _remote_time(entry),
+            Stored(entry.get("size"), _remote_time(entry)),
         )
         for name, entry in entries.items()
         if entry.get("type") == "file" and name.lower().endswith(endings)

@@ -6,7 +6,7 @@ import hmac
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from speechlytics.config import SourceConfig
 from speechlytics.records import Recording, Role
 from speechlytics.sources import _clock
 from speechlytics.sources._fields import PARSERS, Entry, blank, storable, text
+from speechlytics.sources._listing import Stored
 from speechlytics.sources._names import masked, safe_id, tells
 from speechlytics.sources._screens import beside, from_sidecar
 from speechlytics.sources._units import Unit
@@ -46,10 +47,22 @@ class Merged:
         self.entries = entries
         self.context = context
         self.notes = [note for entry in entries for note in entry.notes]
+        raw_ids = (entry.values.get("customer_id") for entry in entries)
+        #: Every raw customer id with its pseudonym.
+        self.customers = {
+            text(raw): customer_key(text(raw), context.key, context.config.region)
+            for raw in raw_ids
+            if not blank(raw) and not isinstance(raw, list | dict)
+        }
 
-    def first(self, name: str, parse: Callable[[object], Any] | None = None) -> Any:
+    def first(
+        self,
+        name: str,
+        parse: Callable[[object], Any] | None = None,
+        entries: Sequence[Entry] | None = None,
+    ) -> Any:
         """First understandable value of a field, or ``None``."""
-        for entry in self.entries:
+        for entry in self.entries if entries is None else entries:
             raw = entry.values.get(name)
             if blank(raw):
                 continue
@@ -68,27 +81,17 @@ class Merged:
     def unmarked(self, value: Any) -> Any:
         """A text in which the customer's raw id is replaced by the head of the pseudonym."""
         if isinstance(value, str):
-            for raw, pseudonym in self.customers():
+            for raw, pseudonym in self.customers.items():
                 value = masked(value, raw, (pseudonym or "customer")[:12])
         return value
-
-    def customers(self) -> list[tuple[str, str | None]]:
-        """Every raw customer id with its pseudonym."""
-        region = self.context.config.region
-        found = {}
-        for entry in self.entries:
-            raw = entry.values.get("customer_id")
-            if not blank(raw) and not isinstance(raw, list | dict):
-                found[text(raw)] = customer_key(text(raw), self.context.key, region)
-        return list(found.items())
 
     def started_at(self) -> datetime | None:
         """Start of the call, from the first place that tells it."""
         zone = self.context.zone
         for entry in self.entries:
-            single = Merged([entry], self.context)
-            found = single.first("started_at", partial(_clock.instant, zone=zone, utc=entry.utc))
-            self.notes += [note for note in single.notes if note not in entry.notes]
+            found = self.first(
+                "started_at", partial(_clock.instant, zone=zone, utc=entry.utc), [entry]
+            )
             if isinstance(found, datetime):
                 return found
         return None
@@ -106,7 +109,7 @@ class Merged:
             for name, value in values.items()
             if not any(
                 tells(f"{name} {json.dumps(value, ensure_ascii=False)}", raw)
-                for raw, _ in self.customers()
+                for raw in self.customers
             )
         }
         return json.dumps(storable(kept), ensure_ascii=False, sort_keys=True) if kept else None
@@ -117,7 +120,7 @@ def recording(
     call_id: str,
     entries: Sequence[Entry],
     context: Context,
-    fallback: datetime,
+    stored: Stored,
     problem: str | None = None,
 ) -> Recording:
     """Describe one call.
@@ -127,7 +130,7 @@ def recording(
         call_id: Its id, already safe.
         entries: What is known, most trusted first.
         context: The source.
-        fallback: Start if nothing tells it: modification time of the file.
+        stored: Size and change of its files; it starts at that change if nothing tells better.
         problem: Why it cannot be processed, if that is known already.
     """
     merged = Merged(entries, context)
@@ -145,7 +148,8 @@ def recording(
             problem = f"{where}: no started_at for a call without a recording; map its column"
     if started_at is None:
         named = _clock.in_name(unit.files[0].stem) if unit is not None else None
-        started_at = _clock.instant(named or fallback, context.zone, utc=False)
+        fallback = named or stored.modified_at or datetime.now(UTC)
+        started_at = _clock.instant(fallback, context.zone, utc=False)
     started_local = _clock.local(started_at, context.zone)
     fields = {name: merged.unmarked(merged.first(name)) for name in _PLAIN_FIELDS}
     wait_ms = merged.first("wait_ms")
@@ -158,10 +162,12 @@ def recording(
         call_date=started_local.date(),
         roles=roles or _configured_roles(unit, context.config),
         role_source="metadata" if roles else "channel",
-        customer_key=next((key for _, key in merged.customers() if key), None),
+        customer_key=next((key for key in merged.customers.values() if key), None),
         wait_ms=merged.first("wait_s") if wait_ms is None else wait_ms,
         screens=_screens(unit, merged, started_local),
         extra=merged.extra(),
+        audio_size_bytes=stored.size_bytes,
+        audio_modified_at=stored.modified_at,
         problem=problem,
         **fields,
     )

@@ -7,6 +7,7 @@ import re
 import unicodedata
 
 _MAX_LENGTH = 200
+_NO_DIGIT = re.compile(r"\D+")
 _SEPARATORS = frozenset("/\\")
 _SHORTEST_TELLING = 5  # fewer digits or letters are in any text by chance
 _TAIL_DIGITS = 10  # a number without its country or trunk prefix
@@ -36,11 +37,11 @@ def masked(text: str, customer_id: str, mask: str) -> str:
     plain = customer_id.strip()
     if len(plain) >= _SHORTEST_TELLING and plain.casefold() in text.casefold():
         text = re.sub(re.escape(plain), lambda _: mask, text, flags=re.IGNORECASE)
-    digits = re.sub(r"\D", "", plain)
+    digits = _NO_DIGIT.sub("", plain)
     tail = digits[-_TAIL_DIGITS:]
     if len(digits) < _SHORTEST_TELLING or len(digits) * 2 <= len(plain):
         return text
-    if tail in re.sub(r"\D", "", text):
+    if tail in _NO_DIGIT.sub("", text):
         # Country code or trunk prefix in front; more digits would be another number.
         spaced = r"[\s().\-]*".join(tail)
         prefix = r"(?:\+?\d{1,3}|\+\d{1,3}[\s().\-]+|\d[\s().\-]+)?"

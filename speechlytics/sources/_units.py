@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from speechlytics.config import SourceConfig
 from speechlytics.errors import ConfigError
@@ -33,13 +32,13 @@ class Unit:
         """Names under which metadata may know this call, most telling first."""
         found: dict[str, None] = {}
         for file in self.files:
-            path = PurePosixPath(file.name)
             found[file.uri] = None
-            for depth in range(len(path.parts)):
-                tail = PurePosixPath(*path.parts[depth:])
-                found[str(tail)] = None
-                found[str(tail.with_suffix(""))] = None
-            found.update(dict.fromkeys(UNIQUEID.findall(path.stem)))
+            tail = file.name
+            while tail:
+                found[tail] = None
+                found[tail.rpartition(".")[0] or tail] = None
+                tail = tail.partition("/")[2]
+            found.update(dict.fromkeys(UNIQUEID.findall(file.stem)))
         found[self.default_id] = None
         return list(found)
 

@@ -308,6 +308,17 @@ def test_pictures_beside_the_recording(tmp_path):
     ]
 
 
+def test_change_of_a_file_shows(tmp_path):
+    touch(tmp_path, "1-rx.wav", "1-tx.wav", content=b"12345")
+    settings = {"leg_pattern": r"(?P<call_id>\d+)-(?P<leg>\w+)\.wav"}
+    before = found(tmp_path, **settings)["1"]
+    assert before.audio_size_bytes == 10
+    assert before.audio_modified_at == datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)
+    os.utime(tmp_path / "1-tx.wav", ns=(0, 1_790_000_001_123_456_789))
+    after = found(tmp_path, **settings)["1"]
+    assert after.audio_modified_at == datetime(2026, 9, 21, 14, 13, 21, 123456, tzinfo=UTC)
+
+
 def test_discovery_is_repeatable(tmp_path):
     touch(tmp_path, "b.wav", "a/c.wav", "d.ogg")
     path = write_manifest(tmp_path / "m.csv")
