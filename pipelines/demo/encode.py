@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+_GSM_BLOCKS = 640
+
 
 @dataclass(frozen=True, slots=True)
 class Codec:
@@ -33,6 +35,7 @@ CODECS = {
     "alaw-mono": Codec(".wav", "pcm_alaw"),
     "mulaw-mono": Codec(".wav", "pcm_mulaw"),
     "mp3": Codec(".mp3", "libmp3lame", 32_000, {"joint_stereo": "0"}),
+    "flac": Codec(".flac", "flac"),
     "gsm": Codec(".wav", "gsm"),
     "gsm-mono": Codec(".wav", "gsm"),
 }
@@ -82,6 +85,8 @@ def _write_gsm(pcm: npt.NDArray[np.int16], rate_hz: int, path: Path) -> None:
     sox = shutil.which("sox")
     if sox is None:
         raise RuntimeError(f"{path.name}: GSM 6.10 needs sox (Debian: sox libsox-fmt-all)")
+    # An even number of blocks: sox counts the pad byte after an odd one (65 bytes) as audio.
+    pcm = np.pad(pcm, ((0, 0), (0, -pcm.shape[1] % _GSM_BLOCKS)))
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.wav"
         with wave.open(str(plain), "wb") as file:
