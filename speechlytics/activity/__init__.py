@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from speechlytics.activity.intervals import subtract, to_intervals, total
 from speechlytics.activity.music import find_music
 from speechlytics.activity.silences import find_silences, overtalk, talk_ms
-from speechlytics.activity.vad import activity
+from speechlytics.activity.vad import activity, find_sound
 from speechlytics.config import ActivityConfig
 from speechlytics.records import CallActivity, ChannelActivity, Role, Silence, Waveform
 
@@ -90,8 +90,9 @@ def non_talk(silences: Iterable[Silence]) -> NonTalk:
 def _measure_channel(
     channel: int, role: Role, samples: NDArray[np.int16], rate_hz: int, config: ActivityConfig
 ) -> ChannelActivity:
-    active = activity(samples, rate_hz, config)
-    music = find_music(active, samples, rate_hz, config)
+    sound = find_sound(samples, rate_hz, config)
+    active = activity(sound, config)
+    music = find_music(active, sound, samples, rate_hz, config)
     return ChannelActivity(
         channel=channel,
         role=role,

@@ -105,6 +105,16 @@ def widen(of: Spans, reach: int) -> Spans:
     return union(of + np.array([-reach, reach]))
 
 
+def reached(of: Spans, by: Spans) -> Spans:
+    """Rows of ``of`` that overlap any row of ``by``."""
+    if not len(by):
+        return EMPTY
+    nearest = np.searchsorted(by[:, 1], of[:, 0], side="right")
+    start = by[np.minimum(nearest, len(by) - 1), 0]
+    rows: Spans = of[(nearest < len(by)) & (start < of[:, 1])]
+    return rows
+
+
 def total(of: Spans) -> int:
     """Summed length."""
     return int((of[:, 1] - of[:, 0]).sum())

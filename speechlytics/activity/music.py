@@ -20,7 +20,6 @@ from speechlytics.activity.intervals import (
     drop,
     fill,
     from_mask,
-    intersect,
     spans,
     subtract,
     union,
@@ -29,19 +28,26 @@ from speechlytics.activity.intervals import (
 from speechlytics.activity.silero import WINDOW_MS, speech_probability
 from speechlytics.config import ActivityConfig
 
-# Listening in: a stretch of `music_run_ms` without a voice contains a whole probe if probes
-# start no further apart than `music_run_ms - _PROBE_MS`.
-_PROBE_MS = 32 * WINDOW_MS
-_WARM_UP_MS = 16 * WINDOW_MS  # the model starts without memory and needs to find its feet
+# A probe is as short as tells a voice from music; talk shows it within a few.
+_PROBE_MS = 25 * WINDOW_MS
+_PROBE_SPACING_MS = 2000
+_PROBE_TRIES = 3
+_BEFORE_ONSET_MS = 2 * WINDOW_MS
 
 
 def find_music(
-    active: Spans, samples: NDArray[np.int16], rate_hz: int, config: ActivityConfig
+    active: Spans,
+    sound: Spans,
+    samples: NDArray[np.int16],
+    rate_hz: int,
+    config: ActivityConfig,
 ) -> Spans:
     """Hold music of one channel in ms; what of ``active`` lies outside is speech.
 
     Args:
         active: The channel's activity, ms.
+        sound: The same before short pauses were filled, ms: music that speech follows at once
+            ends in such a pause.
         samples: int16 of the whole channel, shape ``(n_samples,)``.
         rate_hz: 8000 or 16000.
         config: The ``music_*`` knobs.
@@ -52,9 +58,9 @@ def find_music(
     judge = _Judge(samples, rate_hz, config)
     runs = drop(fill(active, config.music_fill_gap_ms), config.music_run_ms)
     found = [
-        _music_between(low, high, active, judge)
+        _music_between(low, high, active, sound, judge)
         for start, end in runs.tolist()
-        for low, high in _doubtful(start, end, judge).tolist()
+        for low, high in _doubtful(start, end, active, judge).tolist()
     ]
     return union(*found) if found else EMPTY
 
@@ -69,67 +75,75 @@ class _Judge:
 
     def voices(self, start: int, end: int) -> Spans:
         """Where a voice is heard within ``[start, end)`` for long enough to be one, ms."""
-        begin = max(0, start - _WARM_UP_MS)
-        probability = speech_probability(self.samples, self.rate_hz, begin, end)
-        heard = from_mask(probability > self.config.music_judge_probability, WINDOW_MS) + begin
+        probability = speech_probability(self.samples, self.rate_hz, start, end)
+        heard = from_mask(probability > self.config.music_judge_probability, WINDOW_MS) + start
         bursts = fill(heard, self.config.music_judge_reach_ms)
         return clip(drop(bursts, self.config.music_judge_burst_ms), start, end)
 
+    def hears(self, at: int) -> bool:
+        """Whether a voice is heard in a probe that starts at ``at``."""
+        return len(self.voices(at, at + _PROBE_MS)) > 0
 
-def _doubtful(start: int, end: int, judge: _Judge) -> Spans:
+
+def _doubtful(start: int, end: int, active: Spans, judge: _Judge) -> Spans:
     """Parts of the run ``[start, end)`` that may hold music, found by listening in.
 
-    Talk is the usual case, and a voice in every probe proves that no part is long enough to be
-    music. What lies around probes without one is doubtful, up to the nearest probes with one
-    and including those, so that the border is heard.
+    Talk is the usual case, and a voice every ``music_run_ms`` proves that no part is long
+    enough to be music. What lies between two voices further apart, or unheard, is doubtful;
+    it includes the probes that heard them, so that the border is looked at.
     """
-    spacing = max(_PROBE_MS, judge.config.music_run_ms - _PROBE_MS)
-    count = 1 + -(-max(0, end - start - _PROBE_MS) // spacing)
-    starts = np.linspace(start, max(start, end - _PROBE_MS), count).astype(np.int64)
-    ends = np.minimum(starts + _PROBE_MS, end)
-    blank = np.array(
-        [
-            not len(judge.voices(low, high))
-            for low, high in zip(starts.tolist(), ends.tolist(), strict=True)
-        ]
-    )
-    groups = from_mask(blank)
-    before, after = np.maximum(groups[:, 0] - 1, 0), np.minimum(groups[:, 1], count - 1)
-    return union(np.stack((starts[before], ends[after]), axis=1))
+    need = judge.config.music_run_ms
+    points = _probe_points(clip(active, start, end))
+    doubtful = []
+    last = start
+    while end - last >= need:
+        within = points[(points >= last) & (points + _PROBE_MS <= last + need)]
+        tries = within[::-1][:_PROBE_TRIES].tolist()
+        heard = next((at for at in tries if judge.hears(at)), None)
+        if heard is None:
+            later = points[points + _PROBE_MS > last + need].tolist()
+            heard = next((at for at in later if judge.hears(at)), end)
+            doubtful.append((max(start, last - _PROBE_MS), min(end, heard + _PROBE_MS)))
+        last = heard + _PROBE_MS
+    return spans(*doubtful)
 
 
-def _music_between(low: int, high: int, active: Spans, judge: _Judge) -> Spans:
+def _probe_points(active: Spans) -> NDArray[np.int64]:
+    """Where to listen in: where sound sets in after a pause, and now and then if it goes on."""
+    points = [
+        np.arange(max(0, start - _BEFORE_ONSET_MS), end - _PROBE_MS // 2, _PROBE_SPACING_MS)
+        for start, end in active.tolist()
+    ]
+    return np.concatenate(points)
+
+
+def _music_between(low: int, high: int, active: Spans, sound: Spans, judge: _Judge) -> Spans:
     """Music within ``[low, high)`` of a run: sound long enough and out of reach of any voice."""
+    reach = judge.config.music_judge_reach_ms
     voices = judge.voices(low, high)
-    free = subtract(spans((low, high)), widen(voices, judge.config.music_judge_reach_ms))
     found = []
-    for start, end in free.tolist():
+    for start, end in subtract(spans((low, high)), widen(voices, reach)).tolist():
         core = clip(active, start, end)
-        if len(core) and core[-1, 1] - core[0, 0] >= judge.config.music_run_ms:
-            found.append(
-                _to_borders(int(core[0, 0]), int(core[-1, 1]), voices, active, judge.config)
-            )
+        if not len(core) or core[-1, 1] - core[0, 0] < judge.config.music_run_ms:
+            continue
+        first, last = int(core[0, 0]), int(core[-1, 1])
+        after_voice = subtract(clip(sound, first - reach, first), voices)
+        before_voice = subtract(clip(sound, last, last + reach), voices)
+        found.append((_first_sound(first, after_voice), _last_sound(last, before_voice)))
     return spans(*found)
 
 
-def _to_borders(
-    start: int, end: int, voices: Spans, active: Spans, config: ActivityConfig
-) -> tuple[int, int]:
-    """Music that was found clear of voices, grown to where it really starts and ends.
+def _first_sound(core: int, pieces: Spans) -> int:
+    """Where music starts: back to the last pause after the voice, or to the voice itself."""
+    return int(pieces[-1, 0]) if len(pieces) and pieces[-1, 1] == core else core
 
-    Within reach of a voice the border is the last pause between the two, or the edge of the
-    voice where the music joins it without a pause.
+
+def _last_sound(core: int, pieces: Spans) -> int:
+    """Where music ends: at the last pause before the voice, or at the voice itself.
+
+    After music Silero takes about 0.3 s to hear that somebody speaks, so the piece of sound
+    that leads up to the voice belongs to the voice if a pause parts it from the music.
     """
-    reach = config.music_judge_reach_ms
-    before = _sound(start - reach, start, voices, active)
-    after = _sound(end, end + reach, voices, active)
-    if len(before) and before[-1, 1] == start:
-        start = int(before[-1, 0])
-    if len(after) and after[0, 0] == end:
-        end = int(after[0, 1])
-    return start, end
-
-
-def _sound(start: int, end: int, voices: Spans, active: Spans) -> Spans:
-    """Activity within ``[start, end)`` that is no voice."""
-    return intersect(subtract(spans((start, end)), voices), active)
+    if not len(pieces) or pieces[0, 0] != core:
+        return core
+    return int(pieces[max(0, len(pieces) - 2), 1])

