@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the customary name
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 POSITIONS = 1500
@@ -63,7 +63,7 @@ class Attention(nn.Module):
         q, k, v = self._split(self.q(x)), self._split(self.k(source)), self._split(self.v(source))
         scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
         if bias is not None:
-            scores = scores + bias.to(scores.dtype)
+            scores += bias.to(scores.dtype)
         weights = F.softmax(scores, -1, dtype=scores.dtype)
         mixed = (weights @ v).transpose(1, 2).reshape(x.shape)
         return self.o(mixed), weights

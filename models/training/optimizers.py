@@ -29,7 +29,7 @@ class Muon(torch.optim.Optimizer):
         self._rank, self._world = rank, world
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> None:  # noqa: ARG002 - the signature of every optimizer
         """One update; all processes must call it with the same gradients."""
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from functools import cache
 from pathlib import Path
 
 from models.training import shards, text, voice
 
-SHARES = {"ru": 0.52, "en": 0.28, "uk": 0.10, "hu": 0.10}
+SHARES = {"ru": 0.60, "en": 0.27, "uk": 0.07, "hu": 0.06}
 SENTENCES_PER_SHARD = 4000
+SHARDS_PER_CORPUS = 10
+CORPUS_SENTENCES = 14_000
+DIALOGUE_WEIGHT = 8  # a few hundred real turns against thousands of composed ones
 
 
 def gather(
@@ -19,27 +23,39 @@ def gather(
 
     `extra_sentences` is a JSON object: language to a list of sentences.
     """
-    written = _written_corpus(language, seed)
+    written = written_corpus(language, seed)
     held = set(written.get("templates_held_out", [])) | set(written.get("natural_held_out", []))
-    sentences = [*written.get("natural", []), *written.get("open", [])]
+    sentences = list(written.get("natural", []))
     templates = list(written.get("templates", []))
     if dialogues is not None:
         trained, held_turns = text.dialogue_turns(dialogues, language)
-        sentences += text.sentences_of(trained)
+        sentences += text.sentences_of(trained) * DIALOGUE_WEIGHT
         held |= set(held_turns)
     if extra_sentences is not None:
         templates += json.loads(extra_sentences.read_text(encoding="utf-8")).get(language, [])
     return text.Sources(
         sentences=_speakable(sentences, language),
         templates=_speakable(templates, language),
+        open=_speakable(written.get("open", []), language),
         held_back=frozenset(text.normalised(sentence) for sentence in held),
     )
 
 
-def _written_corpus(language: str, seed: int) -> dict[str, list[str]]:
+@cache
+def gather_cached(
+    language: str, seed: int, dialogues: Path | None, extra_sentences: Path | None
+) -> text.Sources:
+    """`gather`, kept: composing a corpus takes longer than rendering a shard of it."""
+    return gather(language, seed, dialogues, extra_sentences)
+
+
+def written_corpus(
+    language: str, seed: int, sentences: int = CORPUS_SENTENCES
+) -> dict[str, list[str]]:
+    """The written corpus of one language, by split; up to `sentences` in each training split."""
     from models.training import corpus
 
-    return corpus.build(language, seed)
+    return corpus.build(language, seed, sentences)
 
 
 def _speakable(sentences: list[str], language: str) -> tuple[str, ...]:
@@ -77,7 +93,8 @@ def _render_one(job: tuple[Path, int, Path | None, Path | None, int]) -> float:
         return 0.0
     pairs: list[tuple[str, str]] = []
     for language in voice.LANGUAGES:
-        sources = gather(language, number, dialogues, extra_sentences)
+        corpus_seed = number // SHARDS_PER_CORPUS
+        sources = gather_cached(language, corpus_seed, dialogues, extra_sentences)
         generator = text.SentenceGenerator(language, sources, number)
         pairs += [(language, s) for s in generator.take(int(size * SHARES[language]))]
     return shards.write(path, pairs, number)

@@ -6,7 +6,6 @@ The training loop polls the folder, so that shards may be added while it runs.
 from __future__ import annotations
 
 import json
-import os
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +87,7 @@ def write(path: Path, sentences: list[tuple[str, str]], seed: int) -> float:
 
 
 def _random_voice(language: str, rng: random.Random) -> str:
-    base = rng.choices(voice.BASES[language], weights=(3, 1)[: len(voice.BASES[language])])[0]
+    base = rng.choices(voice.BASES[language], weights=(6, 1)[: len(voice.BASES[language])])[0]
     variant = rng.choices(voice.CAST, weights=[3 if v in ("", "f2") else 2 for v in voice.CAST])[0]
     return f"{base}+{variant}" if variant else f"{base}+"
 
@@ -98,7 +97,7 @@ def _publish(path: Path, samples: npt.NDArray[np.int16], rows: list[dict[str, An
     np.save(parts[0], samples)
     parts[1].write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
     for part, suffix in zip(parts, _SUFFIXES, strict=True):
-        os.replace(part, path.with_suffix(suffix))
+        part.replace(path.with_suffix(suffix))
 
 
 def read(path: Path) -> Shard:

@@ -1,8 +1,9 @@
 """Training sentences: an open vocabulary first, the written corpus and its variations second.
 
-A small model that only hears templates learns the templates by heart. Most sentences therefore
-hold words drawn from frequency lists (`wordfreq`), numbers spelled out (`num2words`), or corpus
-sentences with some words replaced. What is held back for evaluation never comes out of here.
+A small model that only hears templates learns the templates by heart. Half of the sentences
+therefore hold words drawn from frequency lists (`wordfreq`), numbers spelled out (`num2words`),
+or corpus sentences with some words replaced. What is held back for evaluation never comes out of
+here.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Sources:
 
     sentences: tuple[str, ...]
     templates: tuple[str, ...]
+    open: tuple[str, ...]
     held_back: frozenset[str]
 
 
@@ -128,19 +130,23 @@ class SentenceGenerator:
 
     def _draw(self) -> str:
         rng, sources = self._rng, self._sources
+        if not sources.sentences:
+            return self._with_numbers() if rng.random() < 0.2 else self._random_words()
         kind = rng.random()
-        if kind < 0.30 or not self._clauses:
+        if kind < 0.09:
             return self._random_words()
-        if kind < 0.40:
+        if kind < 0.15:
+            return rng.choice(sources.open or sources.sentences)
+        if kind < 0.24:
             return self._with_numbers()
-        if kind < 0.50 and sources.sentences:
+        if kind < 0.50:
             return rng.choice(sources.sentences)
-        if kind < 0.66 and sources.sentences:
+        if kind < 0.61:
             return self._replaced(rng.choice(sources.sentences), rng.choice((0.15, 0.3)))
-        if kind < 0.80:
+        if kind < 0.72:
             chosen = [rng.choice(self._clauses) for _ in range(rng.choice((1, 2, 2, 3)))]
             joined = ", ".join(chosen) + rng.choice(("", ".", ".", "?"))
-            return self._replaced(joined, 0.2) if rng.random() < 0.4 else joined
+            return self._replaced(joined, 0.2) if rng.random() < 0.3 else joined
         pool = sources.templates or sources.sentences
         return self._replaced(rng.choice(pool), rng.choice((0, 0, 0.15, 0.3)))
 

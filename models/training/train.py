@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F  # noqa: N812 - the customary name
+import torch.nn.functional as F
 
 from models.training import optimizers, render, tokenizer
 from models.training.model import POSITIONS, Shape, Whisper
@@ -26,8 +26,11 @@ from models.training.windows import LONG_S, Batch, Library, Mix, Windows
 
 CHECKPOINT = "checkpoint.pt"
 CURVE = "curve.csv"
+STOP = "stop"
 _CURVE_COLUMNS = ("minutes", "step", "windows", "audio_h", "rate", "text", "time_s", "ctc", "align")
-_SHORT_TRIMMED, _LONG_TRIMMED = 0.25, 0.5
+# Encoder positions that windows are padded to: not at all, 10 s, 15 s, 30 s; and how often.
+_PADDED_TO = (0, 500, 750, POSITIONS)
+_PADDED_SHARES = (0.35, 0.25, 0.1, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Plan:
     optimizer: str = "muon"
     max_steps: int = 10**9
     save_every_s: float = 240.0
-    long_share: tuple[float, float] = (0.25, 0.45)
+    long_share: tuple[float, float] = (0.4, 0.6)
     warm_up_steps: int = 100
     seed: int = 1
     bfloat16: bool = False
@@ -129,11 +132,12 @@ class Trainer:
         """The next batch and the encoder positions that it is padded to; alike in all ranks."""
         early, late = self.plan.long_share
         long = self.lengths.random() < early + (late - early) * min(1.0, done / 0.67)
-        longest, trim = self.lengths.choice(LONG_S), self.lengths.random()
+        longest = self.lengths.choice(LONG_S, p=(0.75, 0.25))
+        padded_to = int(self.lengths.choice(_PADDED_TO, p=_PADDED_SHARES))
         if long:
             size = max(2, int(self.plan.batch * (0.45 if longest < 12 else 0.3)))
-            return self.data.long(size, longest), 0 if trim < _LONG_TRIMMED else POSITIONS
-        return self.data.short(self.plan.batch), 0 if trim < _SHORT_TRIMMED else POSITIONS
+            return self.data.long(size, longest), padded_to
+        return self.data.short(self.plan.batch), padded_to
 
     def advance(self, done: float) -> None:
         """One optimisation step."""
@@ -295,7 +299,10 @@ def warm_start(model: Whisper, path: Path, vocabulary: tokenizer.Vocabulary) -> 
 
 
 def run(plan: Plan) -> None:
-    """Trains until the plan's minutes or steps are over; goes on from the last checkpoint."""
+    """Trains until the plan's minutes or steps are over; goes on from the last checkpoint.
+
+    A file `stop` in the run's folder ends it early, with a checkpoint.
+    """
     torch.set_num_threads(1 if plan.world > 1 else torch.get_num_threads())
     if plan.world > 1:
         meeting = (plan.folder / "meeting").absolute()
@@ -313,7 +320,8 @@ def run(plan: Plan) -> None:
     while trainer.step < plan.max_steps:
         if trainer.step % 10 == 0:
             trainer.elapsed_s = time.monotonic() - begun
-            share = torch.tensor([trainer.elapsed_s / 60 / plan.minutes])
+            stopped = (plan.folder / STOP).exists()
+            share = torch.tensor([1.0 if stopped else trainer.elapsed_s / 60 / plan.minutes])
             if plan.world > 1:
                 dist.broadcast(share, 0)
             done = float(share)

@@ -74,7 +74,7 @@ class Library:
     def __init__(self, folder: Path, vocabulary: Vocabulary) -> None:
         self._folder = folder
         self._vocabulary = vocabulary
-        self._known: set[Path] = set()
+        self._known: dict[Path, int] = {}
         self._shards: list[shards.Shard] = []
         self._index: dict[str, list[tuple[int, int]]] = {}
         self._ids: list[list[npt.NDArray[np.int16]]] = []
@@ -85,11 +85,15 @@ class Library:
         self.poll()
 
     def poll(self) -> int:
-        """Takes in new shards; returns how many utterances there are now."""
-        for path in shards.complete(self._folder):
+        """Takes in new shards and drops removed ones; returns how many utterances there are now."""
+        present = shards.complete(self._folder)
+        for path in present:
             if path not in self._known:
-                self._known.add(path)
+                self._known[path] = len(self._shards)
                 self._add(shards.read(path))
+        gone = {number for path, number in self._known.items() if path not in present}
+        for language, rows in self._index.items() if gone else ():
+            self._index[language] = [row for row in rows if row[0] not in gone]
         return sum(len(rows) for rows in self._index.values())
 
     def _add(self, shard: shards.Shard) -> None:
@@ -145,8 +149,8 @@ def token_times(
         spans.append((begin, at, start_s, end_s))
     times = np.zeros((len(offsets), 2), np.float32)
     word_index = 0
-    for row, (first, last) in enumerate(offsets):
-        first, last = max(0, first - 1), max(0, last - 1)
+    for row, (first_place, last_place) in enumerate(offsets):
+        first, last = max(0, first_place - 1), max(0, last_place - 1)
         while word_index + 1 < len(spans) and (first + last) / 2 >= spans[word_index + 1][0]:
             word_index += 1
         begin, end, start_s, end_s = spans[word_index]
@@ -197,7 +201,7 @@ class Windows:
         rng, crop = self._rng, self._mix.cropped
         audio = np.zeros(int(max_s * RATE_HZ), np.float32)
         window = Window(audio, language)
-        at_s = 0.0 if rng.random() < 0.3 else float(rng.uniform(0, 1.0))
+        at_s = 0.0 if rng.random() < 0.3 else min(1.0, float(rng.exponential(0.25)))
         end_s = at_s
         while True:
             spoken = self._library.draw(language, rng, crop)
@@ -224,7 +228,7 @@ class Windows:
             if at_s > max_s - 0.3:
                 break
         if window.cut_at_s is None:
-            tail_s = rng.uniform(0, 0.5) if rng.random() < 0.7 or not many else rng.uniform(0, 4)
+            tail_s = rng.uniform(0, 0.4) if rng.random() < 0.85 or not many else rng.uniform(0, 4)
             end_s = max(0.5, min(max_s, max(end_s, min(at_s, max_s)) + tail_s))
         window.audio = audio[: int(end_s * RATE_HZ)]
         return window
@@ -246,7 +250,7 @@ class Windows:
 
     def _batch(self, windows: list[Window], max_s: float) -> Batch:
         longest = max(len(window.audio) for window in windows)
-        count = min(int(max_s * RATE_HZ), (longest // 6400 + 1) * 6400)
+        count = min(int(max_s * RATE_HZ), (longest // 3200 + 1) * 3200)
         samples = np.zeros((len(windows), count), np.float32)
         for row, window in enumerate(windows):
             samples[row, : len(window.audio)] = window.audio[:count]
