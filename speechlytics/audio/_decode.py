@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from speechlytics.audio import _ffmpeg, _plain
 from speechlytics.audio._files import feed, local_file, unreadable
+from speechlytics.audio._frames import resample
 from speechlytics.audio._limits import Decoded, Limits, check_shape, too_long
 from speechlytics.config import AudioConfig
 from speechlytics.errors import AudioError
@@ -165,7 +166,7 @@ def _join(legs: Sequence[Decoded]) -> tuple[NDArray[np.int16], int]:
         if leg.samples.shape[0] > 1:  # a leg is one speaker
             row = leg.samples.mean(axis=0, keepdims=True).astype(np.int16)
         if leg.rate_hz != rate_hz and row.shape[1]:
-            row = _ffmpeg.resample(row, leg.rate_hz, rate_hz)
+            row = resample(row, leg.rate_hz, rate_hz)
         rows.append(row[0])
     joined = np.zeros((len(rows), max(len(row) for row in rows)), np.int16)
     for target, row in zip(joined, rows, strict=True):

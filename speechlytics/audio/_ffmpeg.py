@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from speechlytics.audio._frames import finite
 from speechlytics.audio._limits import Decoded, Limits, check_shape, target_rate, too_long
 from speechlytics.errors import AudioError
 
@@ -31,6 +32,9 @@ _MAX_CONCEALED_S = 1.0
 # them, and they mean silence, not damage.
 _AMR_CODECS = frozenset({"amrnb", "amrwb", "libopencore_amrnb", "libopencore_amrwb"})
 _AMR_PAUSE_BYTES = 6
+# Containers that state how long they are; others are estimated from their size.
+_STATING_LENGTH = frozenset({"flac", "ogg", "mov,mp4,m4a,3gp,3g2,mj2"})
+_PADDING_S = 0.5
 
 
 def decode_file(
@@ -65,20 +69,6 @@ def decode_file(
     # and UnicodeDecodeError out of PyAV.
     except Exception as error:
         raise AudioError(f"{uri}: cannot be decoded ({_cause(error)})") from error
-
-
-def resample(samples: NDArray[np.int16], rate_hz: int, to_hz: int) -> NDArray[np.int16]:
-    """Resample int16 ``(channels, n)`` with FFmpeg's resampler, row by row."""
-    import av
-
-    rows = []
-    for row in samples:
-        frame = av.AudioFrame.from_ndarray(row[np.newaxis, :], format="s16", layout="mono")
-        frame.sample_rate = rate_hz
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=to_hz)
-        parts = [*resampler.resample(frame), *resampler.resample(None)]
-        rows.append(np.concatenate([part.to_ndarray()[0] for part in parts]))
-    return np.stack(rows)
 
 
 def _cause(error: Exception) -> str:
@@ -122,7 +112,7 @@ class _Sink:
             self._silence(self._owed_s)
         elif shape != self._shape:
             raise ValueError(f"frame of {shape} in a stream of {self._shape}")
-        for part in self._resampler.resample(_finite(frame)):
+        for part in self._resampler.resample(finite(frame)):
             self._keep(part)
 
     def conceal(self, seconds: float) -> None:
@@ -157,23 +147,6 @@ class _Sink:
         frames = len(self._data) // (2 * self._shape[0])
         if frames > self._limits.max_duration_s * target_rate(self._shape[1]):
             raise too_long(self._uri, self._limits)
-
-
-def _finite(frame: av.AudioFrame) -> av.AudioFrame:
-    """The frame, with NaN and infinite samples turned into silence."""
-    import av
-
-    if not frame.format.name.startswith(("flt", "dbl")):
-        return frame
-    values: NDArray[Any] = frame.to_ndarray()
-    if np.isfinite(values).all():
-        return frame
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    clean = av.AudioFrame.from_ndarray(values, format=frame.format.name, layout=frame.layout.name)
-    clean.sample_rate = frame.sample_rate
-    clean.pts = frame.pts
-    clean.time_base = frame.time_base
-    return clean
 
 
 class _Losses:
@@ -222,8 +195,19 @@ def _decode_stream(container: Any, uri: str, limits: Limits) -> Decoded:
         codec=stream.codec_context.name,
         stored_rate_hz=rate,
         stored_channels=channels,
-        loss_share=losses.share,
+        loss_share=max(losses.share, _missing_share(container, stream, samples, rate)),
     )
+
+
+def _missing_share(
+    container: Any, stream: Any, samples: NDArray[np.int16], stored_rate_hz: int
+) -> float:
+    """Share of the length stated by the container that was not there (cut, or pages lost)."""
+    if container.format.name not in _STATING_LENGTH or not stream.duration:
+        return 0.0
+    stated_s = float(stream.duration * stream.time_base)
+    found_s = samples.shape[1] / target_rate(stored_rate_hz)
+    return 1.0 - found_s / stated_s if stated_s > found_s + _PADDING_S else 0.0
 
 
 def _packets(container: Any, stream: Any, losses: _Losses) -> Iterator[Any]:

@@ -8,6 +8,7 @@ bad input                                 what it gives
 20-byte WAV (cut in its header)           AudioError: cannot be decoded (Invalid data …)
 WAV cut by 10 %                           decoded, loss_share 0.10
 WAV cut by 50 %                           AudioError: 50% of the audio is damaged or missing
+FLAC cut by 50 %, Ogg with lost pages     AudioError: … damaged or missing (stated length)
 MP3 named .wav, WAV named .mp3            decoded: the content decides
 text named .wav                           AudioError: cannot be decoded (Invalid data …)
 sampling rate 0                           AudioError: sampling rate 0 Hz; 2000 to 384000 …
@@ -104,6 +105,23 @@ def test_wav_cut_in_half_is_quarantined(tmp_path, codec):
     assert "50% of the audio is damaged or missing" in refused(
         write(path, data[: 44 + (len(data) - 44) // 2])
     )
+
+
+def test_flac_cut_in_half_is_quarantined(tmp_path):
+    noise = np.random.default_rng(1).integers(-8000, 8000, (1, 80_000)).astype(np.int16)
+    path = encode(tmp_path / "a.flac", noise, 8000, "flac")
+    data = path.read_bytes()
+    assert "of the audio is damaged or missing" in refused(write(path, data[: len(data) // 2]))
+    waveform = decode([write(path, data[: len(data) * 9 // 10])], CONFIG)
+    assert waveform.facts.loss_share == pytest.approx(0.1, abs=0.05)
+
+
+def test_opus_with_lost_pages_is_quarantined(tmp_path):
+    noise = np.random.default_rng(1).integers(-8000, 8000, (1, 48000 * 20)).astype(np.int16)
+    path = encode(tmp_path / "a.opus", noise, 48000, "libopus")
+    data = path.read_bytes()
+    hole = data[: len(data) // 4] + bytes(len(data) // 2) + data[len(data) * 3 // 4 :]
+    assert "of the audio is damaged or missing" in refused(write(path, hole))
 
 
 def test_wrong_extension_is_read_by_content(tmp_path):
