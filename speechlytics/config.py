@@ -40,7 +40,8 @@ class MetadataSource(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
         kind: ``sidecar`` (NAME.json beside NAME.wav), ``manifest`` (CSV, JSONL or Parquet),
             ``asterisk_cdr`` (Master.csv without header), ``filename`` (regex with named groups).
         file: Manifest or CDR file.
-        columns: Our field name → column name in the file.
+        columns: Our field name → column name in the file; a field that is not mapped is taken
+            from the column of its own name (the recording also from ``file``).
         pattern: Regex with named groups, or the name of a shipped one (``asterisk-mixmonitor``).
         utc: Times without an offset are UTC, not local (Asterisk ``usegmtime``).
         delimiter: Column delimiter of a CSV; found out when not given.

@@ -196,6 +196,7 @@ PARSERS: dict[str, Callable[[object], Any]] = {
 }
 # Fields that need more than their own value: the zone, the key, the recording.
 FIELDS = frozenset(PARSERS) | {"call_id", "customer_id", "recording", "screens", "started_at"}
+RECORDING_ALIAS = "file"
 
 
 def check_columns(columns: Mapping[str, str], where: str) -> None:
@@ -216,9 +217,12 @@ def split(
 ) -> tuple[dict[str, object], dict[str, str], dict[str, object]]:
     """Row → values of our fields, the columns they came from, and everything else.
 
-    A field that is not mapped is taken from the column of its own name.
+    A field that is not mapped is taken from the column of its own name; the recording also from
+    a column ``file``.
     """
     names = {name: columns.get(name, name) for name in FIELDS}
+    if names["recording"] not in row and "recording" not in columns:
+        names["recording"] = RECORDING_ALIAS
     names = {name: column for name, column in names.items() if column in row}
     values = {name: row[column] for name, column in names.items() if not blank(row[column])}
     used = set(names.values())

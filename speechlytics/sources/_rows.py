@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from speechlytics.config import MetadataSource
 from speechlytics.errors import ConfigError
 from speechlytics.sources import _asterisk
-from speechlytics.sources._fields import Entry, split, text
+from speechlytics.sources._fields import RECORDING_ALIAS, Entry, split, text
 from speechlytics.sources._tables import Row, csv_lines, decoded, read_bytes, read_table
 
 
@@ -25,7 +25,8 @@ def manifest_entries(config: MetadataSource, path: str, where: str) -> list[Entr
                 f"{where}.columns: {name} = {column!r} is not a column of {path}; "
                 f"it has {', '.join(columns) or 'none'}"
             )
-    if not {config.columns.get(name, name) for name in ("call_id", "recording")} & set(columns):
+    naming = {config.columns.get(name, name) for name in ("call_id", "recording")}
+    if not (naming | {RECORDING_ALIAS}) & set(columns):
         raise ConfigError(
             f"{path}: no column says which call a row is about; map call_id or recording in "
             f"{where}.columns (columns: {', '.join(columns) or 'none'})"

@@ -154,6 +154,13 @@ def test_manifest_of_every_kind(tmp_path, suffix):
     assert all("9161234567" not in (call.extra or "") for call in calls.values())
 
 
+def test_column_named_file_needs_no_mapping(tmp_path):
+    touch(tmp_path, "x-1.wav")
+    (tmp_path / "m.csv").write_text("call_id,file,team\n1,x-1.wav,blue\n")
+    ((call_id, call),) = found(tmp_path, manifest(tmp_path / "m.csv")).items()
+    assert (call_id, call.team, call.extra) == ("1", "blue", None)
+
+
 def test_unrecorded_calls_can_be_left_out(tmp_path):
     touch(tmp_path, "calls/day/a.wav")
     path = write_manifest(tmp_path / "m.csv")
