@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from speechlytics.cli import demo, doctor, export, init, models, rules, run, sql
+from speechlytics.cli import demo, doctor, export, init, models, rules, run, sql, stored
 from speechlytics.cli._app import app, main
 
-__all__ = ["app", "demo", "doctor", "export", "init", "main", "models", "rules", "run", "sql"]
+__all__ = [
+    "app",
+    "demo",
+    "doctor",
+    "export",
+    "init",
+    "main",
+    "models",
+    "rules",
+    "run",
+    "sql",
+    "stored",
+]

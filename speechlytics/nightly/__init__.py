@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from speechlytics.nightly._diff import RuleChange, calls_changed, rules_diff
+from speechlytics.nightly._import import (
+    Reading,
+    Taken,
+    import_reviews,
+    import_transcripts,
+    parse_speakers,
+)
 from speechlytics.nightly._job import (
     Night,
     Progress,
@@ -13,19 +21,28 @@ from speechlytics.nightly._job import (
 )
 from speechlytics.nightly._plan import Selection, Task
 from speechlytics.nightly._report import FailedCall, Report
-from speechlytics.nightly._rescore import rescored, stored_analysis
+from speechlytics.nightly._rescore import rescore, rescored, stored_analysis
 
 __all__ = [
     "FailedCall",
     "Night",
     "Progress",
+    "Reading",
     "Report",
+    "RuleChange",
     "Selection",
+    "Taken",
     "Task",
+    "calls_changed",
+    "import_reviews",
+    "import_transcripts",
     "key_file",
     "local_runner",
     "open_night",
+    "parse_speakers",
+    "rescore",
     "rescored",
+    "rules_diff",
     "run",
     "stored_analysis",
     "tasks",

@@ -22,7 +22,7 @@ from speechlytics.config import Config, digest
 from speechlytics.nightly._known import KnownCalls
 from speechlytics.nightly._plan import Selection, Task, fingerprint, plan
 from speechlytics.nightly._report import Report, Tally, rtfx
-from speechlytics.nightly._rescore import rescored
+from speechlytics.nightly._rescore import phrases_sha256, rescored
 from speechlytics.nightly._stream import Model, Stages, analyses
 from speechlytics.phrases import Matcher, PackSet, load_packs
 from speechlytics.records import CallAnalysis, Recording, StageSha256
@@ -65,7 +65,7 @@ def open_night(config: Config) -> Night:
     if engine is not None:
         spoken = _speech_settings(config)
         transcript = digest(activity, engine.model_id, *spoken)
-    phrases = digest(config.phrases, packs.sha256) if engine is not None else None
+    phrases = phrases_sha256(packs, config.phrases) if engine is not None else None
     return Night(config, packs, engine, StageSha256(activity, transcript, phrases))
 
 
@@ -131,7 +131,7 @@ def _work(
     tally: Tally,
     make_runner: MakeRunner,
 ) -> None:
-    matcher = Matcher(night.packs)
+    matcher = Matcher(night.packs, night.config.phrases)
     recordings = todo.to_analyze()
     first = next(recordings, None)
     if first is not None:  # loading the model takes seconds: not for a night without new calls

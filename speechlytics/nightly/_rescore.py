@@ -7,14 +7,17 @@ full run would give.
 
 from __future__ import annotations
 
+import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from speechlytics.analyze import with_phrases
-from speechlytics.phrases import Matcher
+from speechlytics.config import PhrasesConfig, digest
+from speechlytics.config import replace as replace_section
+from speechlytics.phrases import Matcher, PackSet
 from speechlytics.records import (
     AudioFacts,
     CallActivity,
@@ -41,7 +44,7 @@ def rescored(
     wanted: Mapping[str, Recording | None],
     days: Mapping[str, date],
     matcher: Matcher,
-    phrases_sha256: str | None,
+    sha256: str | None,
 ) -> Iterator[CallAnalysis]:
     """Yield the wanted stored calls, analysed again from their text, day by day.
 
@@ -50,7 +53,7 @@ def rescored(
         wanted: ``call_id`` → recording with fresh metadata, or ``None`` to keep what is stored.
         days: ``call_id`` → call date under which it is stored.
         matcher: The packs to apply.
-        phrases_sha256: Their digest, to be stored with the calls; ``None`` keeps what is stored.
+        sha256: Their digest, to be stored with the calls; ``None`` keeps what is stored.
     """
     by_day: dict[date, list[str]] = defaultdict(list)
     for call_id in wanted:
@@ -63,10 +66,63 @@ def rescored(
             call_id = row["call_id"]
             stored = stored_analysis(row, segments.get(call_id, ()), silences.get(call_id, ()))
             fresh = wanted[call_id]
-            phrases = phrases_sha256 or stored.stage_sha256.phrases
-            sha256 = replace(stored.stage_sha256, phrases=phrases)
-            analysis = replace(stored, recording=fresh or stored.recording, stage_sha256=sha256)
-            yield with_phrases(analysis, matcher) if phrases_sha256 else analysis
+            phrases = sha256 or stored.stage_sha256.phrases
+            stages = replace(stored.stage_sha256, phrases=phrases)
+            analysis = replace(stored, recording=fresh or stored.recording, stage_sha256=stages)
+            yield with_phrases(analysis, matcher) if sha256 else analysis
+
+
+def phrases_sha256(packs: PackSet, config: PhrasesConfig) -> str:
+    """Digest of all that decides about phrase hits; where the packs lie does not."""
+    return digest(replace_section(config, packs=()), packs.sha256)
+
+
+def rescore(
+    store: Store,
+    packs: PackSet,
+    config: PhrasesConfig,
+    days: Iterable[date] | None = None,
+) -> tuple[int, int]:
+    """Apply packs to every stored transcript that was scored with others.
+
+    Args:
+        store: The store; its lock is taken.
+        packs: What to listen with.
+        config: How forgivingly.
+        days: Only calls of these days.
+
+    Returns:
+        Calls scored again, and calls that were up to date.
+
+    Raises:
+        StoreLocked: a run is at work on this store.
+    """
+    phrases = phrases_sha256(packs, config)
+    matcher = Matcher(packs, config)
+    run_id = f"rescore-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    done = current = 0
+    with store.writer(run_id) as writer:
+        for day in store.days() if days is None else days:
+            stale, fresh = _stale(store, day, phrases)
+            current += fresh
+            batch = list(
+                rescored(store, dict.fromkeys(stale), dict.fromkeys(stale, day), matcher, phrases)
+            )
+            writer.add(batch)
+            writer.publish()
+            done += len(batch)
+        store.replace_rules([{**row, "run_id": run_id} for row in packs.rules_table()])
+    return done, current
+
+
+def _stale(store: Store, day: date, phrases: str) -> tuple[list[str], int]:
+    columns = ["call_id", "transcript_source", "stage_sha256"]
+    rows = store.read("calls", days=[day], columns=columns).to_pylist()
+    heard = [row for row in rows if row["transcript_source"] is not None]
+    stale = [
+        row["call_id"] for row in heard if (row["stage_sha256"] or {}).get("phrases") != phrases
+    ]
+    return stale, len(heard) - len(stale)
 
 
 def stored_analysis(
