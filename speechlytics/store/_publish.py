@@ -24,11 +24,15 @@ JOURNAL = "_journal.json"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What readers may see: a version of each partitioned table that belong together."""
+    """What readers may see: a version of each partitioned table that belong together.
+
+    ``root`` is where the store was then; a moved store needs a new catalog.
+    """
 
     sequence: int = 0
     versions: Mapping[str, int] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,9 @@ def read_state(place: Place) -> State | None:
     value = place.read_json(STATE)
     if value is None:
         return None
-    state = State(value["sequence"], value["versions"], value["schema_version"])
+    state = State(
+        value["sequence"], value["versions"], value["schema_version"], value.get("root", "")
+    )
     if state.schema_version > SCHEMA_VERSION:
         raise StoreError(
             f"{place.root}: schema version {state.schema_version} is newer than "
@@ -67,6 +73,7 @@ def write_state(place: Place, state: State) -> None:
             "sequence": state.sequence,
             "versions": dict(state.versions),
             "schema_version": state.schema_version,
+            "root": place.root,
         },
     )
 
@@ -75,7 +82,11 @@ def set_up(place: Place) -> State:
     """Create missing tables and columns; return what is published now."""
     versions = {name: _delta.create(place, name) for name in TABLES}
     before = read_state(place)
-    state = State(before.sequence if before else 0, {name: versions[name] for name in PARTITIONED})
+    state = State(
+        before.sequence if before else 0,
+        {name: versions[name] for name in PARTITIONED},
+        root=place.root,
+    )
     if state != before:
         write_state(place, state)
     return state
@@ -104,6 +115,14 @@ def write_journal(
             "spool": [path.name for path in spooled],
         },
     )
+
+
+def has_journal(place: Place) -> bool:
+    """Whether a publication is under way; assumed so when it cannot be told."""
+    try:
+        return place.read_json(JOURNAL) is not None
+    except StoreError:
+        return True
 
 
 def roll_forward(place: Place, refresh: Callable[[], None]) -> bool:

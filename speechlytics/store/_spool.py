@@ -7,6 +7,7 @@ it is whole, so a torn tail loses the calls of the last append and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import time
@@ -73,11 +74,15 @@ class Spool:
             self._synced_at = time.monotonic()
 
     def rotate(self) -> list[Path]:
-        """Close the current file and list all that wait to be published, oldest first."""
-        if self._stream is not None:
+        """Close the current file and list all that wait to be published, oldest first.
+
+        Raises:
+            OSError: the disk fails; the file is closed all the same.
+        """
+        try:
             self.sync()
-            self._stream.close()
-            self._stream = None
+        finally:
+            self._abandon()
         return sorted(self._folder.glob("*.spool"))
 
     def _open(self) -> BinaryIO:
@@ -93,13 +98,11 @@ class Spool:
         return stream
 
     def _abandon(self) -> None:
-        if self._stream is not None:
-            try:
-                self._stream.close()
-            except OSError:
-                # Python still closes the descriptor; the unwritten rest is the torn tail.
-                self._stream = None
-            self._stream = None
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            # Python closes the descriptor even so; what it could not write is the torn tail.
+            with contextlib.suppress(OSError):
+                stream.close()
 
 
 def read(path: Path) -> list[dict[str, pa.Table]]:

@@ -71,6 +71,7 @@ class Store:
         with writer_lock(self.place.work):
             writer = Writer(self.place, self._sql_folder, run_id)
             try:
+                writer.open()
                 yield writer
             finally:
                 writer.close()

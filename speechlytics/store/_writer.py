@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -40,9 +41,9 @@ class Writer:
         self._ids = CallIds(self._place)
         self._spool = _spool.Spool(self._place.work)
         self._pending: set[str] = set()
-        self._open()
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Finish what a killed run left; :meth:`Store.writer` does it."""
         _publish.roll_forward(self._place, self._refresh)
         before = _publish.read_state(self._place)
         with turn(self._place.work):
@@ -109,7 +110,7 @@ class Writer:
         if spooled:
             frames = [frame for path in spooled for frame in _spool.read(path)]
             published = self._commit(_spool.merge(frames), spooled)
-            self._pending.clear()
+        self._pending.clear()
         if tables is not None:
             _check(tables)
             published = self._commit(dict(tables), [])
@@ -139,11 +140,10 @@ class Writer:
 
     def close(self) -> None:
         """Flush the spool; what it holds is published by the next :meth:`publish` or run."""
-        try:
+        with contextlib.ExitStack() as closing:
+            closing.callback(self._builder.close)
+            closing.callback(self._spool.rotate)
             self.flush()
-            self._spool.rotate()
-        finally:
-            self._builder.close()
 
     def _refresh(self) -> None:
         with turn(self._place.work):
@@ -168,7 +168,9 @@ class Writer:
         try:
             _publish.write_journal(self._place, sequence, changes, spooled, self._run_id)
         except Exception as error:
-            _plan.discard(self._place, changes)
+            # It may stand already (the flush after the rename failed): then the files are needed.
+            if not _publish.has_journal(self._place):
+                _plan.discard(self._place, changes)
             raise StoreError(f"{self._place.root}: cannot write the journal: {error}") from error
         _publish.roll_forward(self._place, self._refresh)
         return Published(
