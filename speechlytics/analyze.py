@@ -69,6 +69,7 @@ def prepare(recording: Recording, settings: PrepareSettings) -> Prepared:
         stage: Stage = "decode" if isinstance(error, AudioError) else "source"
         return Prepared(recording, failure=Failure(stage, str(error)))
     decode_s = clock.lap()
+    recording = _with_roles(recording, len(waveform.samples))
     try:
         activity = measure(waveform, recording.roles, settings.activity)
     except Exception as error:  # a call that cannot be measured must not cost the night
@@ -159,6 +160,13 @@ def unrecorded(recording: Recording, settings: StageSha256) -> CallAnalysis:
             stage_sha256=settings,
         )
     return CallAnalysis(recording, "no_recording", stage_sha256=settings)
+
+
+def _with_roles(recording: Recording, channels: int) -> Recording:
+    """On one channel with both parties nobody can be told apart by channel."""
+    if channels > 1 or len(recording.roles) == 1:
+        return recording
+    return replace(recording, roles=("unknown",), role_source="none")
 
 
 def _failure(stage: Stage, error: Exception) -> Failure:

@@ -20,7 +20,7 @@ from speechlytics import __version__
 from speechlytics.analyze import PrepareSettings
 from speechlytics.config import Config, digest
 from speechlytics.nightly._known import KnownCalls
-from speechlytics.nightly._plan import Selection, Task, fingerprint, plan
+from speechlytics.nightly._plan import Selection, Task, plan
 from speechlytics.nightly._report import Report, Tally, rtfx
 from speechlytics.nightly._rescore import phrases_sha256, rescored
 from speechlytics.nightly._stream import Model, Stages, analyses
@@ -75,7 +75,7 @@ def tasks(night: Night, store: Store, selection: Selection) -> Iterator[Task]:
     known = KnownCalls(store, days)
     source = night.config.source
     key = load_or_create_key(key_file(night.config))
-    return plan(map(_fingerprinted, discover(source, key=key)), known, night.sha256, selection)
+    return plan(discover(source, key=key), known, night.sha256, selection)
 
 
 def key_file(config: Config) -> Path:
@@ -254,11 +254,6 @@ def _speech_settings(config: Config) -> tuple[str, ...]:
     chosen = config.transcribe
     kept = ("model", "languages", "beam_size", "window_s", "hotwords", "pad_ms")
     return tuple(f"{name}={getattr(chosen, name)!r}" for name in kept)
-
-
-def _fingerprinted(recording: Recording) -> Recording:
-    size_bytes, modified_at = fingerprint(recording.uris) if recording.uris else (None, None)
-    return replace(recording, audio_size_bytes=size_bytes, audio_modified_at=modified_at)
 
 
 class _RunRow:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import date, datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -146,16 +145,3 @@ def metadata_of(recording: Recording) -> dict[str, Any]:
         values["csat"] = float(np.float32(values["csat"]))
     values["screens"] = [asdict(screen) for screen in recording.screens]
     return values
-
-
-def fingerprint(uris: Iterable[str]) -> tuple[int | None, datetime | None]:
-    """Size in bytes (sum) and latest change of local files; ``None`` for what is not there."""
-    size, changed = 0, 0.0
-    for uri in uris:
-        try:
-            found = Path(uri).stat()
-        except OSError:
-            return None, None
-        size += found.st_size
-        changed = max(changed, found.st_mtime)
-    return size, datetime.fromtimestamp(changed, UTC)
