@@ -17,9 +17,13 @@ CONTEXT_MS = 10_000  # contract: words within 10 s of a silence belong to it
 BORDER_MS = 1_000  # segments and measured silences disagree by up to this where they meet
 ACKNOWLEDGEMENT_WORDS = 2  # «угу», «понимаю вас», "I see": no answer to anything
 # … unless they say yes or no; «так» is no yes here: in Russian it means "well"
-ANSWERS = frozenset("да нет можно нельзя ні да-да нет-нет yes no yeah nope igen nem ага".split())
+ANSWERS = frozenset(
+    ("да", "да-да", "нет", "нет-нет", "можно", "нельзя", "ага", "ні", "yes", "yeah", "no", "nope",
+     "igen", "nem")
+)  # fmt: skip
 
-ANNOUNCEMENTS = frozenset({"hold_announcement", "harmless_wait"})
+WAITS = frozenset({"harmless_wait"})
+ANNOUNCEMENTS = frozenset({"hold_announcement"}) | WAITS
 RETURNS = frozenset({"hold_return"})
 PROBLEMS = frozenset(
     {"issue_persists", "connection_problem", "billing_error", "sim_loss", "account_access"}
@@ -71,6 +75,7 @@ class _Talk:
     announcements: tuple[int, ...]  # ends of the agent's announcements, ms
     returns: tuple[int, ...]  # starts of the agent's thanks, ms
     waits_by_segment: frozenset[int]
+    asked_to_wait: frozenset[int]  # segments in which the customer asks for time
     problems_by_segment: frozenset[int]
     language: str | None
     asks: Asks
@@ -96,6 +101,11 @@ class _Talk:
             announcements=tuple(sorted(hit.end_ms for hit in announced)),
             returns=tuple(sorted(hit.start_ms for hit in agent if hit.category in RETURNS)),
             waits_by_segment=frozenset(hit.segment_id for hit in announced),
+            asked_to_wait=frozenset(
+                hit.segment_id
+                for hit in hits
+                if hit.category in WAITS and hit.role in {"customer", "unknown"}
+            ),
             problems_by_segment=frozenset(
                 hit.segment_id
                 for hit in hits
@@ -120,6 +130,7 @@ class _Talk:
 
         Going back from the silence: what the agent said is no answer if it only announces the
         wait or is a mere acknowledgement; the first customer's turn met is the one that counts.
+        A customer who asks for time waits for nobody.
         """
         middle = min(silence.start_ms + BORDER_MS, (silence.start_ms + silence.end_ms) // 2)
         customer_spoke = False
@@ -129,6 +140,8 @@ class _Talk:
                     return False
                 continue
             customer_spoke = True
+            if segment.segment_id in self.asked_to_wait:
+                return False
             if segment.segment_id in self.problems_by_segment:
                 return True
             if self.asks(segment.text, segment.language or self.language):

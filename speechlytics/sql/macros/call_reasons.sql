@@ -14,7 +14,7 @@
 --   * harm of a silence (0–1, long_silences).
 -- ending_s: how close to the end words are the customer's last word on the matter.
 CREATE OR REPLACE MACRO call_reasons(
-    since := NULL, window_days := 7, opening := 0.4, settled := 0.3, ending_s := 15
+    since := NULL, window_days := 7, opening := 0.2, settled := 0.3, ending_s := 15
 ) AS TABLE
 WITH call AS (
     SELECT *
