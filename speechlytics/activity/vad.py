@@ -98,10 +98,11 @@ def noise_db(
     """Level of a channel's noise, dBFS: the ``noise_percentile`` of its frames.
 
     On a channel that talks or plays nearly all the time that percentile is quiet speech, so the
-    median of the frames that are not voiced bounds it from above. Digital silence counts as
-    noise, of ``quietest_noise_db``.
+    median of the frames that are not voiced bounds it from above. Where every frame is voiced
+    nothing is known about the noise. Digital silence counts as noise, of ``quietest_noise_db``.
     """
-    noise = float(np.percentile(level_db, config.noise_percentile))
-    if not voiced.all():
-        noise = min(noise, float(np.median(level_db[~voiced])))
-    return max(noise, config.quietest_noise_db)
+    if voiced.all():
+        return config.quietest_noise_db
+    percentile = float(np.percentile(level_db, config.noise_percentile))
+    unvoiced = float(np.median(level_db[~voiced]))
+    return max(min(percentile, unvoiced), config.quietest_noise_db)
