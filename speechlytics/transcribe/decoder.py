@@ -57,7 +57,7 @@ class Decoder:
         config = settings.config
         self._settings = settings
         self.gpu = _use_gpu(config.device)
-        self.threads = 2 if self.gpu else config.cpu_threads or len(os.sched_getaffinity(0))
+        self.threads = 2 if self.gpu else config.cpu_threads or _cores()
         try:
             self._model = WhisperModel(
                 str(settings.folder),
@@ -212,6 +212,12 @@ class Decoder:
                 self._model.hf_tokenizer, self.multilingual, task="transcribe", language=language
             )
         return self._tokenizers[language]
+
+
+def _cores() -> int:
+    """Cores this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)  # not on every system
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _use_gpu(device: str) -> bool:

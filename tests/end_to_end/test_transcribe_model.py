@@ -115,7 +115,7 @@ def test_not_worse_than_faster_whispers_own_path(
     """Baseline: the whole channel, sequentially, 30 s windows, temperature fallback."""
     baseline = WhisperModel(str(resolve("demo")), device="cpu", compute_type="int8", cpu_threads=1)
     said, ours, theirs = [], [], []
-    for number, call in enumerate(calls[:2]):
+    for number, call in enumerate(calls[1:2]):
         windows = windows_of(call, str(number))
         results = engine.transcribe(windows)
         for channel in (0, 1):
