@@ -19,12 +19,16 @@ _GSM_BLOCKS = 640
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How one format is written: container suffix, encoder of FFmpeg, bit rate, its options."""
+    """How one format is written: container suffix, encoder of FFmpeg, bit rate, its options.
+
+    `rate_hz` is the sampling rate of the file where it is not that of the samples.
+    """
 
     suffix: str
     encoder: str
     bit_rate: int = 0
     options: Mapping[str, str] | None = None
+    rate_hz: int | None = None
 
 
 # 24 kbit/s is where Opus keeps the two sides of a call apart (below 20 it mixes them: measured).
@@ -34,7 +38,8 @@ CODECS = {
     "opus-mono": Codec(".ogg", "libopus", 14_000, _OPUS),
     "alaw-mono": Codec(".wav", "pcm_alaw"),
     "mulaw-mono": Codec(".wav", "pcm_mulaw"),
-    "mp3": Codec(".mp3", "libmp3lame", 32_000, {"joint_stereo": "0"}),
+    # LAME at 8 kHz loses what a small recogniser needs (WER 51 % at 32 kbit/s, 14 % like this).
+    "mp3": Codec(".mp3", "libmp3lame", 64_000, {"joint_stereo": "0"}, rate_hz=16_000),
     "flac": Codec(".flac", "flac"),
     "gsm": Codec(".wav", "gsm"),
     "gsm-mono": Codec(".wav", "gsm"),
@@ -62,7 +67,8 @@ def _write_ffmpeg(pcm: npt.NDArray[np.int16], rate_hz: int, codec: Codec, path: 
 
     layout = "mono" if len(pcm) == 1 else "stereo"
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream(codec.encoder, rate=rate_hz, layout=layout)
+        written_hz = codec.rate_hz or rate_hz
+        stream = container.add_stream(codec.encoder, rate=written_hz, layout=layout)
         if codec.bit_rate:
             stream.bit_rate = codec.bit_rate
         stream.options = dict(codec.options or {})
@@ -73,7 +79,7 @@ def _write_ffmpeg(pcm: npt.NDArray[np.int16], rate_hz: int, codec: Codec, path: 
         resampler = av.AudioResampler(
             format=stream.codec_context.format,
             layout=layout,
-            rate=rate_hz,
+            rate=written_hz,
             frame_size=stream.codec_context.frame_size or None,
         )
         for piece in [*resampler.resample(frame), *resampler.resample(None)]:

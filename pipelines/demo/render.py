@@ -120,8 +120,7 @@ def _truth(
             "end_s": round(part.end_s, 3),
             "text": part.turn.text,
             "words": part.words,
-            "phrases": list(part.turn.phrases),
-            "may": list(part.turn.may),
+            **_labels(part.turn, dialogue.mono),
         }
         for index, part in enumerate(spoken)
     ]
@@ -137,6 +136,13 @@ def _truth(
         "resolved": dialogue.resolved,
         "reason": dialogue.reason,
     }
+
+
+def _labels(turn: Turn, mono: bool) -> dict[str, list[str]]:
+    """Phrase labels of a turn; on one channel nobody can tell the roles, so no rule must fire."""
+    if mono:
+        return {"phrases": [], "may": [*turn.phrases, *turn.may]}
+    return {"phrases": list(turn.phrases), "may": list(turn.may)}
 
 
 def _silence(gap: _Gap, spoken: list[_Spoken]) -> dict[str, Any]:
