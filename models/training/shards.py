@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.training import voice
+from models.training.voice import Word
 
 RATE_HZ = 8000
 _SUFFIXES = (".npy", ".json")
@@ -29,7 +30,7 @@ class Utterance:
     voice: str
     offset: int
     count: int
-    words: tuple[voice.Word, ...]
+    words: tuple[Word, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,19 +132,26 @@ def load(path: Path) -> Vocabulary:
     if not path.exists():
         raise FileNotFoundError(f"{path}: no tokenizer; run the `tokenizer` step first")
     tokenizer = Tokenizer.from_file(str(path))
-    end = tokenizer.token_to_id("<|endoftext|>")
-    last = tokenizer.token_to_id("<|notimestamps|>")
-    guards = sum(1 for guard in _GUARDS if tokenizer.token_to_id(guard) >= end - 1 - len(_GUARDS))
+    end = _id(tokenizer, "<|endoftext|>")
+    last = _id(tokenizer, "<|notimestamps|>")
+    guards = sum(1 for guard in _GUARDS if _id(tokenizer, guard) >= end - 1 - len(_GUARDS))
     return Vocabulary(
         tokenizer=tokenizer,
         text_tokens=end - 1 - guards,
         empty=end - 1,
         end=end,
         start=end + 1,
-        transcribe=tokenizer.token_to_id("<|transcribe|>"),
-        previous=tokenizer.token_to_id("<|startofprev|>"),
-        no_speech=tokenizer.token_to_id("<|nospeech|>"),
+        transcribe=_id(tokenizer, "<|transcribe|>"),
+        previous=_id(tokenizer, "<|startofprev|>"),
+        no_speech=_id(tokenizer, "<|nospeech|>"),
         no_timestamps=last,
         first_timestamp=last + 1,
         size=last + 1 + TIMESTAMPS,
     )
+
+
+def _id(tokenizer: Tokenizer, token: str) -> int:
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise ValueError(f"the tokenizer has no token {token!r}; run the `tokenizer` step again")
+    return int(found)
