@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -23,9 +22,18 @@ from speechlytics.records import (
     Transcript,
     Word,
 )
+from speechlytics.sql import SqlFile
 
 DAY = date(2026, 3, 1)
-SQL = Path(__file__).parent / "data" / "store_sql"
+MACRO = """
+CREATE OR REPLACE MACRO longer_than(min_ms := 1000) AS TABLE
+SELECT call_id FROM calls WHERE duration_ms > min_ms ORDER BY call_id;
+"""
+VIEW = "CREATE OR REPLACE VIEW long_ones AS SELECT * FROM longer_than(min_ms := 5000);"
+SQL = (
+    SqlFile("longer_than", "macro", "title", "question", "grain", "example", (), MACRO),
+    SqlFile("long_ones", "view", "title", "question", "grain", "example", ("longer_than",), VIEW),
+)
 
 
 def analysis(
@@ -62,7 +70,10 @@ def analysis(
         for i in range(segments)
     )
     hits = tuple(
-        PhraseHit("r1", "greeting", s.role, s.segment_id, s.start_ms, s.end_ms, text, "stem", 100.0, "ru", "p")
+        PhraseHit(
+            "r1", "greeting", s.role, s.segment_id, s.start_ms, s.end_ms,
+            text, "stem", 100.0, "ru", "p",
+        )
         for s in turns
     )  # fmt: skip
     activity = CallActivity(

@@ -43,7 +43,7 @@ def export(
     from speechlytics.export import export as write
     from speechlytics.store import Store
 
-    rows = write(
+    done = write(
         Store(store_path(store)),
         what,
         out,
@@ -52,4 +52,4 @@ def export(
         until=until.date() if until else None,
         new=new,
     )
-    typer.echo(f"{rows} rows to {out}")
+    typer.echo(f"{done.rows} rows to {done.path}" if done.path else "nothing new")

@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speechlytics.errors import StoreError
 from speechlytics.schema import TABLES
+from speechlytics.sql import SqlFile, sql_files
 from speechlytics.store import _delta, _views
-from speechlytics.store._durable import Place, replace_file, step
 from speechlytics.store._publish import State, read_state
 from speechlytics.store._views import Snapshot
+from speechlytics.store.durable import Place, replace_file, step
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,18 +47,18 @@ def snapshots(place: Place) -> tuple[State, list[Snapshot]]:
 
 
 def statements(
-    place: Place, root: str | None = None, folder: Traversable | None = None
+    place: Place, root: str | None = None, sql: Sequence[SqlFile] | None = None
 ) -> Iterator[tuple[str, str]]:
     """Name and SQL of everything that a client needs, in order of dependency."""
     state, tables = snapshots(place)
     base = (root or place.root).rstrip("/")
-    sources = _views.package_sql(folder)
+    sources = sql_files() if sql is None else sql
     yield "live", f"CREATE SCHEMA IF NOT EXISTS {_views.LIVE};\n"
     yield from _live(place, state, tables, base, _views.sources_sha256(sources))
     for name in TABLES:
         yield name, _views.table_view(name)
     for source in sources:
-        yield source.path, source.text
+        yield f"sql/{source.kind}s/{source.name}.sql", source.statement
 
 
 def _live(
@@ -75,11 +75,12 @@ class Builder:
 
     Args:
         place: The store.
-        folder: SQL files to load instead of the package's.
+        sql: SQL files to load instead of the package's.
     """
 
-    def __init__(self, place: Place, folder: Traversable | None = None) -> None:
-        self._place, self._folder = place, folder
+    def __init__(self, place: Place, sql: Sequence[SqlFile] | None = None) -> None:
+        self._place = place
+        self._sql = sql_files() if sql is None else sql
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def close(self) -> None:
@@ -115,7 +116,7 @@ class Builder:
 
     def _build(self, path: Path) -> None:
         with self._attached(path, f"STORAGE_VERSION '{STORAGE_VERSION}'") as connection:
-            _execute(connection, list(statements(self._place, None, self._folder)))
+            _execute(connection, list(statements(self._place, None, self._sql)))
 
     def _renew(self, catalog: Path, temporary: Path) -> bool:
         """Copy the catalog and replace what changed; ``False`` when it is of another make."""
@@ -123,7 +124,7 @@ class Builder:
 
         place = self._place
         state, tables = snapshots(place)
-        digest = _views.sources_sha256(_views.package_sql(self._folder))
+        digest = _views.sources_sha256(self._sql)
         shutil.copyfile(catalog, temporary)
         try:
             with self._attached(temporary, "READ_WRITE") as connection:
@@ -170,7 +171,7 @@ def _execute(connection: duckdb.DuckDBPyConnection, pieces: list[tuple[str, str]
     connection.execute("COMMIT")
 
 
-def connect(place: Place) -> duckdb.DuckDBPyConnection:
+def connect(place: Place, sql: Sequence[SqlFile] | None = None) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection over one consistent state of the store; it cannot change the store.
 
     The catalog is attached read-only to a database in memory. (Opening the file itself would
@@ -195,7 +196,7 @@ def connect(place: Place) -> duckdb.DuckDBPyConnection:
                 return connection
             # The store was moved: its catalog still names the old place.
             connection.execute(f"USE memory; DETACH {ALIAS};")
-        _execute(connection, list(statements(place)))
+        _execute(connection, list(statements(place, None, sql)))
     except duckdb.Error as error:
         connection.close()
         raise StoreError(f"{catalog}: cannot be read: {error}") from error
@@ -205,11 +206,12 @@ def connect(place: Place) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def views_sql(place: Place, root: str | None = None) -> str:
+def views_sql(place: Place, root: str | None = None, sql: Sequence[SqlFile] | None = None) -> str:
     """SQL that sets up every table view, macro and view in any DuckDB client.
 
     Args:
         place: The store.
         root: Where that client finds the store, when it is mounted elsewhere.
+        sql: SQL files to load instead of the package's.
     """
-    return "\n".join(text for _, text in statements(place, root))
+    return "\n".join(text for _, text in statements(place, root, sql))

@@ -20,8 +20,8 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from speechlytics.errors import StoreError
 from speechlytics.schema import PARTITION_KEY, PARTITIONED, SCHEMA_VERSION, TABLES
-from speechlytics.store._durable import Place, step, sync_file, sync_folder
 from speechlytics.store._files import LiveFile
+from speechlytics.store.durable import Place, step, sync_file, sync_folder
 
 APP_ID = "speechlytics"
 """Under this name each commit of a publication records its sequence number in the log."""

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from speechlytics.schema import PARTITION_KEY, PARTITIONED, TABLES
-from speechlytics.store._durable import Place
+from speechlytics.store.durable import Place
 
 UNIQUE_TEXT = frozenset({"text", "extra", "error", "note", "detail", "counts", "versions"})
 """Columns of free text."""

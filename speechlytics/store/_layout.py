@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from speechlytics.store import _files
-from speechlytics.store._durable import Place
 from speechlytics.store._files import LiveFile
+from speechlytics.store.durable import Place
 
 MAX_FILES = 8
 """Files per day and table after a publication; more would make reading slow."""

@@ -21,7 +21,7 @@ def connect(store: str | os.PathLike[str] | Store) -> duckdb.DuckDBPyConnection:
     Raises:
         StoreError: there is no store, or its catalog cannot be read.
     """
-    return _catalog.connect(_store(store).place)
+    return _store(store).connect()
 
 
 def views_sql(store: str | os.PathLike[str] | Store, root: str | None = None) -> str:
@@ -34,7 +34,8 @@ def views_sql(store: str | os.PathLike[str] | Store, root: str | None = None) ->
     Raises:
         StoreError: there is no store.
     """
-    return _catalog.views_sql(_store(store).place, root)
+    found = _store(store)
+    return _catalog.views_sql(found.place, root, found.sql)
 
 
 def done(store: str | os.PathLike[str] | Store) -> DoneCalls:

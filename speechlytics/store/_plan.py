@@ -11,7 +11,6 @@ import pyarrow as pa
 from speechlytics.errors import StoreError
 from speechlytics.schema import PARTITIONED, TABLES
 from speechlytics.store import _delta
-from speechlytics.store._durable import Place
 from speechlytics.store._files import LiveFile
 from speechlytics.store._layout import (
     CallIds,
@@ -20,6 +19,7 @@ from speechlytics.store._layout import (
     by_day,
     change_day,
 )
+from speechlytics.store.durable import Place
 
 
 def plan(

@@ -13,10 +13,10 @@ from typing import Any
 from speechlytics.errors import StoreError
 from speechlytics.schema import PARTITIONED, SCHEMA_VERSION, TABLES
 from speechlytics.store import _delta, _files
-from speechlytics.store._durable import Place
 from speechlytics.store._layout import Change
 from speechlytics.store._plan import discard
 from speechlytics.store._spool import FOLDER as SPOOL_FOLDER
+from speechlytics.store.durable import Place
 
 STATE = "_published.json"
 JOURNAL = "_journal.json"

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from speechlytics.errors import StoreError
 from speechlytics.schema import TABLES
 from speechlytics.store import _delta, _files
-from speechlytics.store._durable import Place
 from speechlytics.store._files import LiveFile
+from speechlytics.store.durable import Place
 
 SharedTable = Literal["rules", "reviews", "runs", "audit"]
 KEYS: Mapping[str, str | None] = {

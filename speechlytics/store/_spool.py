@@ -21,8 +21,8 @@ import pyarrow as pa
 
 from speechlytics.errors import StoreError
 from speechlytics.schema import PARTITIONED, TABLES
-from speechlytics.store._durable import step, sync_folder
 from speechlytics.store._rows import empty_tables
+from speechlytics.store.durable import step, sync_folder
 
 FOLDER = "_spool"
 MAGIC = b"SPLYSPL1"

@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -15,9 +14,10 @@ import pyarrow.compute as pc
 from speechlytics.errors import StoreError
 from speechlytics.records import Segment, Silence
 from speechlytics.schema import TABLES
+from speechlytics.sql import SqlFile
 from speechlytics.store import _catalog, _delta, _done, _files, _publish, _records, _shared
-from speechlytics.store._durable import Place
 from speechlytics.store._lock import turn, writer_lock
+from speechlytics.store.durable import Place
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,7 +34,7 @@ class Store:
     Args:
         root: Folder, or URL of a bucket.
         storage_options: What reaching a bucket needs, in delta-rs's names.
-        sql_folder: SQL files to load instead of the package's (tests).
+        sql: SQL files to load instead of the package's (tests).
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class Store:
         root: str | os.PathLike[str],
         storage_options: Mapping[str, str] | None = None,
         *,
-        sql_folder: Traversable | None = None,
+        sql: Sequence[SqlFile] | None = None,
     ) -> None:
         self.place = Place(os.fspath(root), dict(storage_options or {}))
-        self._sql_folder = sql_folder
+        self.sql = sql
 
     def __repr__(self) -> str:
         return f"Store({self.place.root!r})"
@@ -56,7 +56,7 @@ class Store:
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A read-only DuckDB connection over every view; see :func:`speechlytics.store.connect`."""
-        return _catalog.connect(self.place)
+        return _catalog.connect(self.place, self.sql)
 
     @contextlib.contextmanager
     def writer(self, run_id: str) -> Iterator[Writer]:
@@ -69,7 +69,7 @@ class Store:
         from speechlytics.store._writer import Writer
 
         with writer_lock(self.place.work):
-            writer = Writer(self.place, self._sql_folder, run_id)
+            writer = Writer(self.place, self.sql, run_id)
             try:
                 writer.open()
                 yield writer
@@ -82,7 +82,7 @@ class Store:
             self._rebuild()
 
     def _rebuild(self) -> None:
-        with contextlib.closing(_catalog.Builder(self.place, self._sql_folder)) as builder:
+        with contextlib.closing(_catalog.Builder(self.place, self.sql)) as builder:
             builder.refresh()
 
     def read(

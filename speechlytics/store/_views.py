@@ -1,28 +1,25 @@
 """The SQL that makes the store readable: table views over the live files, macros and views.
 
 Table views are generated from :mod:`speechlytics.schema` and the live files; macros and views
-are the ``.sql`` files of ``speechlytics/sql``, loaded in the order of their ``-- needs:`` lines.
+are the ``.sql`` files of :mod:`speechlytics.sql`.
 """
 
 from __future__ import annotations
 
-import graphlib
 import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 
 import pyarrow as pa
 
-from speechlytics.errors import StoreError
 from speechlytics.schema import PARTITION_KEY, PARTITIONED, SCHEMA_VERSION, TABLES, comment
+from speechlytics.sql import SqlFile
 from speechlytics.store import _files
-from speechlytics.store._durable import Place
 from speechlytics.store._files import LiveFile
+from speechlytics.store.durable import Place
 
 TABLE_COMMENTS = {
     "calls": "One row per call.",
@@ -42,7 +39,6 @@ SQL_TYPES = {
 }  # fmt: skip
 LIVE = "live"
 """Schema of the views that name files."""
-FOLDERS = ("tables", "macros", "views")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +48,6 @@ class Snapshot:
     table: str
     version: int
     files: tuple[LiveFile, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One ``.sql`` file of the package."""
-
-    name: str
-    path: str
-    text: str
-    needs: frozenset[str]
 
 
 def sql_type(type_: pa.DataType) -> str:
@@ -130,49 +116,15 @@ def store_info(
     )
 
 
-def package_sql(folder: Traversable | None = None) -> list[Source]:
-    """The package's SQL files, each after those it needs.
-
-    Raises:
-        StoreError: two files need each other, or two have the same name.
-    """
-    base = folder if folder is not None else files("speechlytics") / "sql"
-    found: dict[str, Source] = {}
-    for kind in FOLDERS:
-        part = base / kind
-        if not part.is_dir():
-            continue
-        for item in sorted(part.iterdir(), key=lambda entry: entry.name):
-            if not item.name.endswith(".sql"):
-                continue
-            source = _source(f"sql/{kind}/{item.name}", item.read_text(encoding="utf-8"))
-            if source.name in found:
-                raise StoreError(f"{source.path}: {found[source.name].path} has the same name")
-            found[source.name] = source
-    graph = {name: sorted(s.needs & found.keys()) for name, s in sorted(found.items())}
-    try:
-        order = list(graphlib.TopologicalSorter(graph).static_order())
-    except graphlib.CycleError as error:
-        raise StoreError(f"sql files need each other: {' → '.join(error.args[1])}") from error
-    return [found[name] for name in order]
-
-
-def sources_sha256(sources: Iterable[Source]) -> str:
+def sources_sha256(sources: Iterable[SqlFile]) -> str:
     """Changes when any SQL file or the schema changes."""
     whole = hashlib.sha256()
     for source in sources:
-        whole.update(source.path.encode() + b"\0" + source.text.encode() + b"\0")
+        whole.update(source.name.encode() + b"\0" + source.statement.encode() + b"\0")
     for table, schema in TABLES.items():
         text = ",".join(f"{f.name} {f.type} {comment(f)}" for f in schema)
         whole.update(f"{table} {TABLE_COMMENTS[table]} {text}\0".encode())
     return whole.hexdigest()
-
-
-def _source(path: str, text: str) -> Source:
-    needs = re.search(r"^--\s*needs:(.*)$", text, re.MULTILINE)
-    names = re.split(r"[,\s]+", needs.group(1).strip()) if needs else []
-    name = path.rsplit("/", 1)[-1].removesuffix(".sql")
-    return Source(name, path, text.strip() + "\n", frozenset(n for n in names if n))
 
 
 def _by_columns(

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,12 +15,13 @@ import pyarrow.compute as pc
 from speechlytics.errors import StoreError
 from speechlytics.records import CallAnalysis
 from speechlytics.schema import PARTITIONED, SCHEMA_VERSION, TABLES
+from speechlytics.sql import SqlFile
 from speechlytics.store import _catalog, _plan, _publish, _spool
-from speechlytics.store._durable import Place
 from speechlytics.store._layout import CallIds, Change
 from speechlytics.store._lock import turn
 from speechlytics.store._publish import Published, State
 from speechlytics.store._rows import empty_tables, tables_from
+from speechlytics.store.durable import Place
 
 GRACE_S = 24 * 3600.0
 """Superseded files stay this long, for readers that still have an older catalog open."""
@@ -33,9 +33,9 @@ SPOOL_EVERY_S = 2.0
 class Writer:
     """The one writer of a store, for as long as :meth:`Store.writer` is open."""
 
-    def __init__(self, place: Place, sql_folder: Traversable | None, run_id: str) -> None:
+    def __init__(self, place: Place, sql: Sequence[SqlFile] | None, run_id: str) -> None:
         self._place, self._run_id = replace(place, opened={}), run_id
-        self._builder = _catalog.Builder(self._place, sql_folder)
+        self._builder = _catalog.Builder(self._place, sql)
         self._buffer: list[CallAnalysis] = []
         self._spooled_at = -SPOOL_EVERY_S
         self._ids = CallIds(self._place)

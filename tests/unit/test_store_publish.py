@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.store_calls import ANALYSES, DAY, SQL, analysis, rows_of
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "store", sql_folder=SQL)
+    return Store(tmp_path / "store", sql=SQL)
 
 
 def publish(store: Store, *analyses, run_id: str = "run-1") -> None:
@@ -130,7 +131,8 @@ def test_columns_carry_the_comments_of_the_schema(store: Store) -> None:
     publish(store, *ANALYSES)
     with connect(store) as connection:
         found = connection.sql(
-            "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE database_name = 'store'"
+            "SELECT table_name, column_name, comment FROM duckdb_columns() "
+            "WHERE database_name = 'store' AND schema_name = 'main'"
         ).fetchall()
     comments = {(t, c): text for t, c, text in found}
     for table, schema in TABLES.items():
@@ -159,7 +161,7 @@ def test_views_sql_runs_in_a_bare_client_and_under_another_root(
     elsewhere = tmp_path / "it's [else]where"
     Path(store.place.root).rename(elsewhere)
     with duckdb.connect() as bare:
-        bare.execute(views_sql(Store(elsewhere, sql_folder=SQL), root=str(elsewhere)))
+        bare.execute(views_sql(Store(elsewhere, sql=SQL), root=str(elsewhere)))
         assert bare.execute("SELECT count(*) FROM calls").fetchall() == [(len(ANALYSES),)]
     # the catalog inside still names the old place; connect notices
     with connect(elsewhere) as connection:
@@ -211,10 +213,8 @@ def test_calls_can_be_removed(store: Store) -> None:
 
 def test_a_broken_sql_file_is_named_and_the_old_catalog_stays(store: Store, tmp_path: Path) -> None:
     publish(store, *ANALYSES)
-    broken = tmp_path / "sql" / "views"
-    broken.mkdir(parents=True)
-    (broken / "wrong.sql").write_text("-- needs:\nCREATE VIEW wrong AS SELECT nothing FROM calls;")
+    wrong = replace(SQL[1], name="wrong", statement="CREATE VIEW wrong AS SELECT no FROM calls;")
     with pytest.raises(StoreError, match=r"sql/views/wrong\.sql: does not run"):
-        Store(store.place.root, sql_folder=broken.parent).refresh()
+        Store(store.place.root, sql=[*SQL, wrong]).refresh()
     with connect(store) as connection:
         assert connection.execute("SELECT count(*) FROM long_ones").fetchall() == [(2,)]

@@ -1,0 +1,11 @@
+"""A view as a file: CSV, JSON lines, XLSX or Parquet, whole or not at all.
+
+With ``new`` a target gets each row once, however often a run is repeated or killed; see
+:mod:`speechlytics.export._cursor` for how.
+"""
+
+from __future__ import annotations
+
+from speechlytics.export._export import ALIASES, Exported, Form, export
+
+__all__ = ["ALIASES", "Exported", "Form", "export"]
