@@ -26,7 +26,7 @@ _QUESTION_WORDS: dict[str, frozenset[str]] = {
         " was were have has should shall may"
     ),
     "hu": word_set(
-        "ki kik mi mit mik mikor hol hova honnan hogy hogyan miért melyik mennyi mennyibe hány"
+        "ki kik mi mit mik mikor hol hova honnan hogyan miért melyik mennyi mennyibe hány"
         " milyen meddig mettől kinek minek ugye vajon lehet tud tudja tudna lenne"
     ),
 }
