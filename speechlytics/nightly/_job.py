@@ -18,7 +18,8 @@ from typing import Any
 
 from speechlytics import __version__
 from speechlytics.analyze import PrepareSettings
-from speechlytics.config import Config, digest
+from speechlytics.config import Config, TranscribeConfig, digest
+from speechlytics.config import replace as config_replace
 from speechlytics.nightly._known import KnownCalls
 from speechlytics.nightly._plan import Selection, Task, plan
 from speechlytics.nightly._report import Report, Tally, rtfx
@@ -35,6 +36,17 @@ log = logging.getLogger("speechlytics.run")
 
 SPOOL_CALLS = 20  # an append costs as much as so many calls; a kill loses no more than these
 LOG_EVERY_S = 60.0
+# where and how fast the speech model works; the text does not depend on them
+MACHINE_SETTINGS = (
+    "device",
+    "cpu_threads",
+    "batch_size",
+    "queue_windows",
+    "download",
+    "load_timeout_s",
+    "hang_timeout_s",
+    "slowest_rtf",
+)
 LIBRARIES = ("faster-whisper", "ctranslate2", "webrtcvad-wheels", "rapidfuzz", "duckdb")
 
 Progress = Callable[[int, str], None]
@@ -63,8 +75,7 @@ def open_night(config: Config) -> Night:
     activity = digest(config.audio, config.activity)
     transcript = None
     if engine is not None:
-        spoken = _speech_settings(config)
-        transcript = digest(activity, engine.model_id, *spoken)
+        transcript = digest(activity, _heard_with(engine))
     phrases = phrases_sha256(packs, config.phrases) if engine is not None else None
     return Night(config, packs, engine, StageSha256(activity, transcript, phrases))
 
@@ -249,11 +260,18 @@ def _stages(night: Night, matcher: Matcher, model: Model | None) -> Stages:
     )
 
 
-def _speech_settings(config: Config) -> tuple[str, ...]:
-    """What of the speech settings changes the text; how fast it is made does not."""
-    chosen = config.transcribe
-    kept = ("model", "languages", "beam_size", "window_s", "hotwords", "pad_ms")
-    return tuple(f"{name}={getattr(chosen, name)!r}" for name in kept)
+def _heard_with(engine: EngineSettings) -> TranscribeConfig:
+    """Speech settings without those that only say where and how fast; the model goes by its id."""
+    default = TranscribeConfig()
+    machine = {name: getattr(default, name) for name in MACHINE_SETTINGS}
+    shape = engine.shape
+    return config_replace(
+        engine.config,
+        **machine,
+        model=engine.model_id,
+        window_s=shape.window_s,
+        encoder_s=shape.encoder_s,
+    )
 
 
 class _RunRow:
