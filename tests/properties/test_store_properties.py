@@ -1,0 +1,47 @@
+"""Any sequence of publications equals a dictionary of calls, whatever was replaced or moved."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import date
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from speechlytics.schema import PARTITIONED
+from speechlytics.store import Store, connect, tables_from
+from tests.store_calls import SQL, analysis, rows_of
+
+calls = st.builds(
+    analysis,
+    st.sampled_from(["a", "b", "c", "d", "Ж", "quote's", "x/../y"]),
+    day=st.sampled_from([date(2026, 3, 1), date(2026, 3, 2)]),
+    segments=st.integers(0, 3),
+    words=st.integers(0, 2),
+    text=st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+)
+batches = st.lists(
+    st.lists(calls, min_size=1, max_size=4, unique_by=lambda c: c.recording.call_id),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(batches)
+def test_the_last_publication_of_a_call_is_what_is_there(nights) -> None:
+    model: dict = {}
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "store", sql=SQL)
+        with store.writer("run") as writer:
+            for night in nights:
+                for call in night:
+                    writer.add([call])
+                writer.publish()
+                model.update({call.recording.call_id: call for call in night})
+        expected = tables_from(model.values(), "run")
+        with connect(store) as connection:
+            for table in PARTITIONED:
+                got = connection.sql(f"FROM {table}").to_arrow_table()
+                assert rows_of(got) == rows_of(expected[table])
