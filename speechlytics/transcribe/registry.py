@@ -15,9 +15,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-import speechlytics
 from speechlytics.config import TranscribeConfig
 from speechlytics.errors import ConfigError, ModelMissing, TranscriptionError
+from speechlytics.shipped import shipped
 from speechlytics.transcribe.windows import WindowShape
 
 MODEL_FILES = ("config.json", "model.bin", "tokenizer.json")
@@ -56,13 +56,10 @@ def shipped_models_folder() -> Path:
     Raises:
         ModelMissing: neither is there.
     """
-    package = Path(speechlytics.__file__).resolve().parent
-    for folder in (package / "_models", package.parent / "models"):
-        if (folder / "registry.toml").is_file():
-            return folder
-    raise ModelMissing(
-        f"no models/registry.toml beside {package}: the installation is incomplete; reinstall it"
-    )
+    try:
+        return shipped("models")
+    except FileNotFoundError as error:
+        raise ModelMissing(str(error)) from error
 
 
 @lru_cache(maxsize=4)
