@@ -56,7 +56,7 @@ def make_project(folder: Path) -> Path:
         (recordings / f"call{number}.json").write_text(json.dumps(sidecar))
     (recordings / "broken.wav").write_bytes(b"RIFF" + b"\0" * 40)
     (recordings / "broken.json").write_text('{"started_at": "2026-11-05T10:00:00"}')
-    write_pack(folder / "phrases", "работает")
+    write_pack(folder / "phrases", "интернет")
     pipeline = folder / "pipeline.toml"
     pipeline.write_text(
         '[source]\npath = "recordings"\n[[source.metadata]]\nkind = "sidecar"\n'
@@ -141,7 +141,7 @@ def test_second_night_has_nothing_to_do(project: Path) -> None:
 
 
 def test_changed_packs_cost_no_audio(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_pack(project.parent / "phrases", "договора")
+    write_pack(project.parent / "phrases", "авария")
 
     def decoded(*args: object, **keywords: object) -> None:
         raise AssertionError("audio was touched")
@@ -175,10 +175,10 @@ def test_corrected_metadata_reaches_the_store(project: Path) -> None:
 def test_rescoring_equals_a_full_run(project: Path, tmp_path: Path) -> None:
     """Other packs and back again leaves the store as the first night made it."""
     before = contents(project.parent / "store")
-    write_pack(project.parent / "phrases", "договора")
+    write_pack(project.parent / "phrases", "авария")
     run(project)
     assert contents(project.parent / "store")["phrase_hits"] != before["phrase_hits"]
-    write_pack(project.parent / "phrases", "работает")
+    write_pack(project.parent / "phrases", "интернет")
     run(project)
     assert contents(project.parent / "store") == before
 
