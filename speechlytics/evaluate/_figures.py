@@ -10,6 +10,7 @@ from statistics import median
 from speechlytics.evaluate._measures import (
     average_precision,
     bootstrap,
+    bootstrap_ratio,
     iou,
     precision_at,
     ratio,
@@ -98,7 +99,7 @@ def _shares(calls: Sequence[Judged], language: str) -> Iterator[Figure]:
         pairs = [call.tally.get(key, Pair(0, 0)) for call in calls]
         count = sum(pair.denominator for pair in pairs)
         if count:
-            low, high = bootstrap(pairs, _share)
+            low, high = bootstrap_ratio(pairs)
             yield Figure(*key, language, _share(pairs), low, high, round(count))
 
 
@@ -114,7 +115,8 @@ def _ranks(calls: Sequence[Judged], language: str) -> Iterator[Figure]:
         ("harmful silences", _harm),
     )
     for group, ranking in rankings:
-        ranked = [case for call in calls for case in ranking(call)]
+        by_call = [ranking(call) for call in calls]
+        ranked = [case for cases in by_call for case in cases]
         positives = sum(label for _, label in ranked)
         if not positives:
             continue
@@ -123,7 +125,7 @@ def _ranks(calls: Sequence[Judged], language: str) -> Iterator[Figure]:
             (f"precision at {TOP}", partial(precision_at, k=TOP)),
             (f"precision at {positives}", partial(precision_at, k=positives)),
         ):
-            low, high = bootstrap(calls, partial(_pooled, ranking=ranking, measure=measure))
+            low, high = bootstrap(by_call, partial(_pooled, measure=measure))
             yield Figure(group, name, "", language, measure(ranked), low, high, len(ranked))
     errors = [boundary_errors_ms(call.truth, call.observed) for call in calls]
     if any(errors):
@@ -135,12 +137,9 @@ def _ranks(calls: Sequence[Judged], language: str) -> Iterator[Figure]:
 
 
 def _pooled(
-    calls: Sequence[Judged],
-    *,
-    ranking: Callable[[Judged], Ranked],
-    measure: Callable[[Ranked], float | None],
+    by_call: Sequence[Ranked], *, measure: Callable[[Ranked], float | None]
 ) -> float | None:
-    return measure([case for call in calls for case in ranking(call)])
+    return measure([case for cases in by_call for case in cases])
 
 
 def _median(errors: Iterable[Sequence[int]]) -> float | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from speechlytics.records import Interval
 
@@ -84,6 +86,12 @@ def pair_up(
     return sorted(pairs)
 
 
+@cache
+def _draws(calls: int) -> NDArray[np.int64]:
+    """Which calls each resample holds, shape ``(RESAMPLES, calls)``; the same for all figures."""
+    return np.random.default_rng(SEED).integers(0, calls, (RESAMPLES, calls))
+
+
 def bootstrap(
     calls: Sequence[Item], measure: Callable[[Sequence[Item]], float | None]
 ) -> tuple[float | None, float | None]:
@@ -94,13 +102,22 @@ def bootstrap(
     """
     if len(calls) < 2:
         return None, None
-    rng = np.random.default_rng(SEED)
-    values = []
-    for _ in range(RESAMPLES):
-        drawn = [calls[index] for index in rng.integers(0, len(calls), len(calls))]
-        value = measure(drawn)
-        if value is not None:
-            values.append(value)
+    values = (measure([calls[index] for index in drawn]) for drawn in _draws(len(calls)))
+    return _interval([value for value in values if value is not None])
+
+
+def bootstrap_ratio(pairs: Sequence[tuple[float, float]]) -> tuple[float | None, float | None]:
+    """:func:`bootstrap` of a sum of numerators over a sum of denominators, all at once."""
+    if len(pairs) < 2:
+        return None, None
+    draws = _draws(len(pairs))
+    numerators, denominators = (np.array(side, dtype=float) for side in zip(*pairs, strict=True))
+    whole = denominators[draws].sum(axis=1)
+    part = numerators[draws].sum(axis=1)
+    return _interval(list(part[whole > 0] / whole[whole > 0]))
+
+
+def _interval(values: Sequence[float]) -> tuple[float | None, float | None]:
     if len(values) < RESAMPLES // 2:
         return None, None
     tail = (1 - CONFIDENCE) / 2
