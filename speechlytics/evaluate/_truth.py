@@ -59,7 +59,8 @@ def read_truth(path: Path, phrases: Path | None = None) -> tuple[TrueCall, ...]:
 
     Args:
         path: Call metadata, ``turns``, ``silences``, ``labels`` (see ``docs/insight.md``).
-        phrases: Labelled phrases; by default ``phrase_truth.jsonl`` beside ``path``, if there.
+        phrases: Labelled phrases; by default ``phrase_truth.jsonl`` beside ``path``, if there,
+            else what the turns themselves name (``phrases``, ``may``).
 
     Raises:
         ImportRefused: a file cannot be read, or a line is not what is expected; file and line.
@@ -110,7 +111,7 @@ def _call(row: Mapping[str, Any], phrases: TurnTruth | None) -> TrueCall:
         unresolved=None if resolved is None else resolved in {"no", "partly"},
         repeat=labels.get("repeat_contact"),
         topics=frozenset(labels.get("intents") or ()),
-        phrases=phrases,
+        phrases=phrases or _inline_phrases(row),
     )
 
 
@@ -139,6 +140,20 @@ def _phrases(row: Mapping[str, Any]) -> TurnTruth:
         hits=tuple((category, frozenset(turns)) for category, turns in groups.values()),
         distractors=_pairs(row.get("distractors", ())),
         optional=_pairs(row.get("optional", ())),
+    )
+
+
+def _inline_phrases(row: Mapping[str, Any]) -> TurnTruth | None:
+    """Categories written into the turns: ``phrases`` must fire, ``may`` counts neither way."""
+    turns = list(enumerate(row.get("turns", ())))
+    if not any("phrases" in turn for _, turn in turns):
+        return None
+    return TurnTruth(
+        hits=tuple(
+            (name, frozenset({index})) for index, turn in turns for name in turn.get("phrases", ())
+        ),
+        distractors=frozenset(),
+        optional=frozenset((name, index) for index, turn in turns for name in turn.get("may", ())),
     )
 
 
