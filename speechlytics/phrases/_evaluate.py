@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 from speechlytics.phrases._find import CompiledPhrase, Match, find
 from speechlytics.phrases._program import CompiledRule
@@ -23,6 +24,22 @@ class CallContext:
     segments: Sequence[Segment]
     duration_ms: int
     silences: Sequence[Silence]
+    offsets: dict[int, list[int]] = field(default_factory=dict)
+
+    def times(self, stream: Stream, at: int) -> tuple[int, int]:
+        """Start and end of a token in ms: its word's own, else its share of the text."""
+        index, ordinal = stream.segments[at], stream.chunks[at]
+        segment = self.segments[index]
+        if segment.words:
+            word = segment.words[ordinal]
+            return word.start_ms, word.end_ms
+        offsets = self.offsets.get(index)
+        if offsets is None:
+            lengths = (len(chunk) + 1 for chunk in chunks_of(segment))
+            offsets = self.offsets[index] = [0, *accumulate(lengths)]
+        duration, total = segment.end_ms - segment.start_ms, offsets[-1]
+        start = segment.start_ms + duration * offsets[ordinal] // total
+        return start, segment.start_ms + duration * offsets[ordinal + 1] // total
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +107,8 @@ def _complete(
         nearest = min(near, key=lambda m: max(last, m.last) - min(first, m.first))
         matches.append(nearest)
         first, last = min(first, nearest.first), max(last, nearest.last)
-    start_ms, _ = token_times(context.segments, stream, first)
-    _, end_ms = token_times(context.segments, stream, last)
+    start_ms, _ = context.times(stream, first)
+    _, end_ms = context.times(stream, last)
     return Found(stream, first, last, start_ms, max(start_ms, end_ms), tuple(matches))
 
 
@@ -105,8 +122,8 @@ def _within(rule: Rule, context: CallContext, stream: Stream, first: int, last: 
         return False
     if rule.within_ms is None:
         return True
-    start, _ = token_times(context.segments, stream, first)
-    _, end = token_times(context.segments, stream, last)
+    start, _ = context.times(stream, first)
+    _, end = context.times(stream, last)
     return end - start <= rule.within_ms
 
 
@@ -198,21 +215,6 @@ def _met(
         for name in condition.rules
         for other in earlier.get(name, ())
     )
-
-
-def token_times(segments: Sequence[Segment], stream: Stream, at: int) -> tuple[int, int]:
-    """Start and end of a token in ms: its word's own, else its share of the segment's text."""
-    segment = segments[stream.segments[at]]
-    ordinal = stream.chunks[at]
-    if segment.words:
-        word = segment.words[ordinal]
-        return word.start_ms, word.end_ms
-    chunks = chunks_of(segment)
-    total = sum(len(chunk) + 1 for chunk in chunks)
-    before = sum(len(chunk) + 1 for chunk in chunks[:ordinal])
-    duration = segment.end_ms - segment.start_ms
-    start = segment.start_ms + duration * before // total
-    return start, segment.start_ms + duration * (before + len(chunks[ordinal]) + 1) // total
 
 
 def matched_text(segments: Sequence[Segment], stream: Stream, first: int, last: int) -> str:

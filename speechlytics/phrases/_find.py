@@ -43,9 +43,9 @@ class Match:
 
 def find(phrase: CompiledPhrase, stream: Stream) -> list[Match]:
     """All places of ``phrase``, one per place of its anchor: the tightest one."""
-    anchors = stream.positions.get(phrase.slots[phrase.anchor])
-    if not anchors or any(slot not in stream.positions for slot in phrase.slots):
+    if not stream.present.issuperset(phrase.slots):
         return []
+    anchors = stream.positions(phrase.slots[phrase.anchor])
     found: dict[tuple[int, ...], Match] = {}
     for at in anchors:
         match = find_at(phrase, stream, at)
@@ -56,6 +56,8 @@ def find(phrase: CompiledPhrase, stream: Stream) -> list[Match]:
 
 def find_at(phrase: CompiledPhrase, stream: Stream, at: int) -> Match | None:
     """The tightest match whose anchor is the token ``at``, or ``None``."""
+    if len(phrase.slots) == 1:
+        return Match(phrase, (at,), at, at) if _holds(phrase, stream, (at,)) else None
     best: tuple[int, int, tuple[int, ...]] | None = None
     for positions in _assignments(phrase, stream, at):
         first, last = min(positions), max(positions)
@@ -78,9 +80,7 @@ def _assignments(phrase: CompiledPhrase, stream: Stream, at: int) -> Iterator[tu
         if ordinal == phrase.anchor:
             candidates.append([at])
             continue
-        filled = stream.positions.get(slot)
-        if filled is None:
-            return
+        filled = stream.positions(slot)
         lo, hi = bisect_left(filled, at - reach), bisect_right(filled, at + reach)
         near = [p for p in filled[lo:hi] if p != at and stream.sentences[p] == sentence]
         if not near:

@@ -116,16 +116,14 @@ def _candidates(
     """Matches of the seed phrases of every rule that hears the stream, by rule ordinal."""
     found: dict[int, list[tuple[Stream, Match]]] = {}
     for stream in streams:
-        for slot in stream.positions.keys() & program.seeds.keys():
-            anchors = stream.positions[slot]
+        present = stream.present
+        for slot in present & program.seeds.keys():
             for ordinal, number in program.seeds[slot]:
                 compiled = program.rules[ordinal]
                 phrase = compiled.seeds[number]
-                if not stream.positions.keys() >= set(phrase.slots):
+                if not present.issuperset(phrase.slots) or not listens(compiled.rule, stream):
                     continue
-                if not listens(compiled.rule, stream):
-                    continue
-                for at in anchors:
+                for at in stream.positions(slot):
                     match = find_at(phrase, stream, at)
                     if match is not None:
                         found.setdefault(ordinal, []).append((stream, match))

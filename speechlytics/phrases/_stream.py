@@ -20,8 +20,8 @@ class Stream:
 
     ``sentences`` numbers sentences within the stream, ``turns`` numbers turns within the call
     (one turn: consecutive segments of one role), ``runs`` stretches over which the role's words
-    run on. ``positions`` maps a slot to the tokens that
-    fill it, ascending.
+    run on. ``places`` maps a
+    word that fills any slot to its tokens, ascending; ``present`` are the slots so filled.
     """
 
     role: Role
@@ -32,13 +32,29 @@ class Stream:
     runs: list[int] = field(default_factory=list)
     segments: list[int] = field(default_factory=list)
     chunks: list[int] = field(default_factory=list)
-    positions: dict[int, list[int]] = field(default_factory=dict)
+    places: dict[str, list[int]] = field(default_factory=dict)
+    present: set[int] = field(default_factory=set)
+    vocabulary: Vocabulary | None = None
+    _filled: dict[int, list[int]] = field(default_factory=dict)
     asking: set[int] = field(default_factory=set)
     sentence: int = 0
     last_end_ms: int = 0
     others_words: int = 0
     turn: int = -1
     run: int = 0
+
+    def positions(self, slot: int) -> list[int]:
+        """Tokens that fill ``slot``, ascending; worked out when first asked for."""
+        known = self._filled.get(slot)
+        if known is None:
+            places, vocabulary = self.places, self.vocabulary
+            known = []
+            if vocabulary is not None and slot in self.present:
+                for word in vocabulary.words_of(slot) & places.keys():
+                    known += places[word]
+                known.sort()
+            self._filled[slot] = known
+        return known
 
 
 def chunks_of(segment: Segment) -> list[str]:
@@ -70,7 +86,7 @@ def build_streams(
             turn, last_role = turn + 1, segment.role
         stream = streams.get(segment.role)
         if stream is None:
-            stream = streams[segment.role] = Stream(segment.role)
+            stream = streams[segment.role] = Stream(segment.role, vocabulary=vocabulary)
         elif (
             stream.others_words > backchannel_words
             or segment.start_ms - stream.last_end_ms > join_gap_ms
@@ -90,25 +106,27 @@ def build_streams(
 
 def _append(stream: Stream, index: int, heard: list[HeardChunk]) -> int:
     """Append one segment's tokens; returns how many."""
-    before = len(stream.words)
-    positions = stream.positions
+    before = at = len(stream.words)
+    words, breaks, sentences, chunks = stream.words, stream.breaks, stream.sentences, stream.chunks
+    places = stream.places
     pending = NO_BREAK
     sentence = stream.sentence
-    at = before
     for ordinal, chunk in enumerate(heard):
         for token in chunk.tokens:
             strength = token.break_before if token.break_before > pending else pending
             pending = NO_BREAK
             if strength == SENTENCE:
                 sentence += 1
-            stream.words.append(token.word)
-            stream.breaks.append(strength)
-            stream.sentences.append(sentence)
-            stream.chunks.append(ordinal)
-            for slot in token.slots:
-                known = positions.get(slot)
+            word = token.word
+            words.append(word)
+            breaks.append(strength)
+            sentences.append(sentence)
+            chunks.append(ordinal)
+            if token.slots:
+                known = places.get(word)
                 if known is None:
-                    positions[slot] = [at]
+                    places[word] = [at]
+                    stream.present |= token.slots
                 else:
                     known.append(at)
             at += 1

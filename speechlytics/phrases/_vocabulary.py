@@ -31,7 +31,7 @@ class HeardToken:
 
     word: str
     break_before: int
-    slots: tuple[int, ...]
+    slots: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Vocabulary:
         self._cutoff = cutoff
         self._tables = {language: _Language() for language in languages}
         self._chunks: dict[str, HeardChunk] = {}
-        self._words: dict[str, tuple[int, ...]] = {}
+        self._fillers: dict[int, set[str]] = defaultdict(set)
         self._quality: dict[tuple[str, int], Quality] = {}
         for slot_id, slot in enumerate(slots):
             self._index(slot_id, slot)
@@ -81,6 +81,10 @@ class Vocabulary:
                 self._chunks.clear()
             known = self._chunks[chunk] = self._hear(chunk)
         return known
+
+    def words_of(self, slot_id: int) -> set[str]:
+        """Words heard so far that fill a slot."""
+        return self._fillers[slot_id]
 
     def quality(self, word: str, slot_id: int) -> Quality:
         """How well ``word`` fills a slot that :meth:`heard` said it fills."""
@@ -123,8 +127,10 @@ class Vocabulary:
                         quality = self._quality.get((variant, slot))
                         if quality is not None:
                             self._quality.setdefault((word, slot), quality)
+                for slot in slots:
+                    self._fillers[slot].add(word)
                 break_before = token.break_before if at == 0 else 0
-                tokens.append(HeardToken(word, break_before, tuple(sorted(slots))))
+                tokens.append(HeardToken(word, break_before, frozenset(slots)))
         return HeardChunk(tuple(tokens), analysed.break_after, analysed.asks)
 
     def _said(self, word: str) -> list[list[tuple[str, str]]]:
