@@ -10,6 +10,7 @@ import typer
 
 from speechlytics.cli._app import app, example
 from speechlytics.cli._places import StoreOption, store_path
+from speechlytics.errors import ConfigError
 
 
 @app.command(
@@ -17,13 +18,14 @@ from speechlytics.cli._places import StoreOption, store_path
         "speechlytics export silence-alerts --new --out alerts.csv",
         "speechlytics export unresolved --format xlsx --since 2026-11-01 --out unresolved.xlsx",
         "speechlytics export daily_kpis --format parquet --out kpis.parquet",
+        "speechlytics export vcon --call 1732263000.17 --out vcons",
     )
 )
 def export(
     what: Annotated[
-        str, typer.Argument(help="silence-alerts, unresolved, or the name of any view.")
+        str, typer.Argument(help="silence-alerts, unresolved, vcon, or the name of any view.")
     ],
-    out: Annotated[Path, typer.Option(help="File to write.")],
+    out: Annotated[Path, typer.Option(help="File to write; of vcon the folder.")],
     form: Annotated[
         Literal["csv", "jsonl", "xlsx", "parquet"] | None,
         typer.Option("--format", help="Form of the file; by default from its ending."),
@@ -37,12 +39,31 @@ def export(
     new: Annotated[
         bool, typer.Option("--new", help="Only rows never exported to this file before.")
     ] = False,
+    call: Annotated[
+        list[str] | None, typer.Option(help="Only this call (vcon); may be given several times.")
+    ] = None,
+    inline: Annotated[
+        bool, typer.Option("--inline", help="Put recordings into the files (vcon).")
+    ] = False,
     store: StoreOption = None,
 ) -> None:
-    """Write a view to a file, whole or not at all."""
+    """Write a view to a file, or calls to vCon files, each whole or not at all."""
     from speechlytics.export import export as write
     from speechlytics.store import Store
 
+    if what == "vcon":
+        if form is not None or new:
+            raise ConfigError("export vcon takes neither --format nor --new")
+        from speechlytics import nightly
+
+        days = {"since": since.date() if since else None, "until": until.date() if until else None}
+        files = nightly.export_vcons(
+            Store(store_path(store)), out, call_ids=call or (), inline=inline, **days
+        )
+        typer.echo(f"{len(files)} calls to {out}")
+        return
+    if call or inline:
+        raise ConfigError("--call and --inline are for `export vcon`")
     done = write(
         Store(store_path(store)),
         what,

@@ -171,6 +171,62 @@ def import_transcripts(
 
 
 @imports.command(
+    "vcon",
+    epilog=example(
+        "speechlytics import vcon call7.vcon --store store",
+        "speechlytics import vcon vcons/*.vcon --speaker support@example.org=agent --fetch",
+    ),
+)
+def import_vcon(
+    files: Files,
+    speaker: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=ROLE, for parties (by name or address) that state no role."),
+    ] = None,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Fetch recordings over http and https.")
+    ] = False,
+    transcribe: Annotated[
+        bool, typer.Option("--transcribe", help="Transcribe even what brings its transcript.")
+    ] = False,
+    model: Annotated[str | None, typer.Option(help="Speech model, by name or folder.")] = None,
+    zone: Annotated[str | None, typer.Option(help="Time zone of the contact centre.")] = None,
+    region: Annotated[str | None, typer.Option(help="Country of short phone numbers.")] = None,
+    packs: Packs = None,
+    store: StoreOption = None,
+) -> None:
+    """Take in vCon conversations (0.4.0): recordings, text dialogs, transcripts.
+
+    A recording without a transcript goes through every stage, the speech model included; one
+    with a transcript is measured and keeps its words. Settings come from the pipeline.toml of
+    this folder where there is one.
+    """
+    from speechlytics import nightly
+
+    path = Path(PIPELINE_FILE)
+    target = config.StoreConfig(path=str(store_path(store).absolute()))
+    if path.is_file():
+        settings = config.load(path)
+        if store is not None:
+            settings = config.replace(settings, store=target)
+    else:
+        settings = config.Config(source=config.SourceConfig(path=str(Path.cwd())), store=target)
+    source = settings.source
+    source = config.replace(source, zone=zone or source.zone, region=region or source.region)
+    settings = config.replace(settings, source=source)
+    if model is not None:
+        speech = config.replace(settings.transcribe, model=model)
+        settings = config.replace(settings, transcribe=speech)
+    if packs:
+        phrases = config.replace(settings.phrases, packs=tuple(str(p) for p in packs))
+        settings = config.replace(settings, phrases=phrases)
+    reading = nightly.VconReading(
+        speakers=nightly.parse_speakers(speaker or []), fetch=fetch, transcribe=transcribe
+    )
+    _say(nightly.import_vcons(settings, files, reading), "calls")
+
+
+@imports.command(
     "reviews", epilog=example("speechlytics import reviews verdicts.csv --store store")
 )
 def import_reviews(files: Files, store: StoreOption = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from speechlytics.nightly._diff import RuleChange, calls_changed, rules_diff
+from speechlytics.nightly._export_vcon import export_vcons
 from speechlytics.nightly._import import (
     Reading,
     Taken,
@@ -10,6 +11,7 @@ from speechlytics.nightly._import import (
     import_transcripts,
     parse_speakers,
 )
+from speechlytics.nightly._import_vcon import VconReading, import_vcons
 from speechlytics.nightly._job import (
     Night,
     Progress,
@@ -33,9 +35,12 @@ __all__ = [
     "Selection",
     "Taken",
     "Task",
+    "VconReading",
     "calls_changed",
+    "export_vcons",
     "import_reviews",
     "import_transcripts",
+    "import_vcons",
     "key_file",
     "local_runner",
     "open_night",

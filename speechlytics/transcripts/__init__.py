@@ -8,12 +8,14 @@ turns a call into the record that phrases, context and store work on.
 from __future__ import annotations
 
 from speechlytics.transcripts._calls import ImportedCall, to_analysis
+from speechlytics.transcripts._jsonl import conversation
 from speechlytics.transcripts._read import read_transcripts
 from speechlytics.transcripts._turns import activity_from_turns, silences_from_turns
 
 __all__ = [
     "ImportedCall",
     "activity_from_turns",
+    "conversation",
     "read_transcripts",
     "silences_from_turns",
     "to_analysis",

@@ -66,6 +66,29 @@ def _call(
         raise ImportRefused(f"{where}: not valid JSON: {error}") from error
     if not isinstance(raw, dict):
         raise ImportRefused(f"{where}: expected an object, found {type(raw).__name__}")
+    return conversation(raw, where, speakers, name=name, text_key=text_key)
+
+
+def conversation(
+    raw: Mapping[str, Any],
+    where: str,
+    speakers: Mapping[str, Role],
+    *,
+    name: str = "",
+    text_key: str = "text",
+) -> ImportedCall:
+    """A conversation from an object that was parsed already.
+
+    Args:
+        raw: Call metadata, ``turns`` (or ``segments``) and ``silences``.
+        where: File and line, for messages.
+        speakers: Role by speaker label.
+        name: Call id if the object has none.
+        text_key: Field of a turn that holds its words.
+
+    Raises:
+        ImportRefused: what is wrong, and in which turn.
+    """
     turns = raw.get("turns", raw.get("segments"))
     if not isinstance(turns, list):
         raise ImportRefused(f"{where}: has neither a list 'turns' nor a list 'segments'")
