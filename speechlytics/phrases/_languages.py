@@ -22,9 +22,13 @@ def languages_of(language: str | None) -> tuple[str, ...]:
     return known or LANGUAGES
 
 
+# Letters that people and recognisers mix up are written alike: ё/е, ў/у, ő/ö, ű/ü.
+SPELLING = str.maketrans({"ё": "е", "ў": "у", "ő": "ö", "ű": "ü"})
+
+
 def word_set(text: str) -> frozenset[str]:
-    """Words of ``text``, spelt as tokens are (ё as е, ў as у)."""
-    return frozenset(text.replace("ё", "е").replace("ў", "у").split())
+    """Words of ``text``, spelt as tokens are."""
+    return frozenset(text.translate(SPELLING).split())
 
 
 # Words that negate what follows. «нет», «ні», "no" answer a question more often than they
@@ -122,11 +126,14 @@ _HU_NUMBERS = {
     70: "hetven", 80: "nyolcvan", 90: "kilencven", 100: "száz",
 }  # fmt: skip
 NUMERALS: dict[str, dict[int, str]] = {
-    "ru": _RU_NUMBERS,
-    "uk": _UK_NUMBERS,
-    "be": _BE_NUMBERS,
-    "en": _EN_NUMBERS,
-    "hu": _HU_NUMBERS,
+    language: {number: word.translate(SPELLING) for number, word in table.items()}
+    for language, table in (
+        ("ru", _RU_NUMBERS),
+        ("uk", _UK_NUMBERS),
+        ("be", _BE_NUMBERS),
+        ("en", _EN_NUMBERS),
+        ("hu", _HU_NUMBERS),
+    )
 }
 _ORDINAL_WORDS = {
     "ru": "первый второй третий четвертый пятый шестой седьмой восьмой девятый десятый",
@@ -136,6 +143,6 @@ _ORDINAL_WORDS = {
     "hu": "első második harmadik negyedik ötödik hatodik hetedik nyolcadik kilencedik tizedik",
 }
 ORDINALS: dict[str, dict[int, str]] = {
-    language: {number: word.replace("ё", "е") for number, word in enumerate(text.split(), 1)}
+    language: {number: word.translate(SPELLING) for number, word in enumerate(text.split(), 1)}
     for language, text in _ORDINAL_WORDS.items()
 }

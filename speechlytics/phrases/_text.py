@@ -10,14 +10,14 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from speechlytics.phrases._languages import NUMERALS, ORDINALS
+from speechlytics.phrases._languages import NUMERALS, ORDINALS, SPELLING
 
 NO_BREAK = 0
 COMMA = 1  # a comma, a dash, an ellipsis: the clause may end, the sentence goes on
 SENTENCE = 2  # . ! ?
 
 _PIECE = re.compile(r"(?P<word>[^\W_]+(?:'[^\W_]+)*'?)|(?P<end>[.!?…]+)|(?P<pause>[,;:—–()\"«»“”])")
-_APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'", "`": "'", "´": "'", "‘": "'", "ё": "е", "ў": "у"})
+_APOSTROPHES = str.maketrans(dict.fromkeys("’ʼ`´‘", "'")) | SPELLING
 _ENGLISH_ENDINGS = {
     "n't": "not",
     "'m": "am",
