@@ -166,7 +166,8 @@ class TranscribeConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields
         load_timeout_s: The model must be ready after this time.
         hang_timeout_s: A batch may take this long plus ``slowest_rtf`` times its audio.
         slowest_rtf: Processing time per audio time that still counts as alive.
-        queue_windows: Windows waiting for the model before those who bring more must wait.
+        queue_windows: Windows waiting for the model before those who bring more must wait; at
+            least as many as fill the engine.
     """
 
     model: str = "demo"
@@ -217,6 +218,28 @@ class StoreConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
     key_file: str | None = None
 
 
+class RayConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a Ray cluster is divided; 0 is chosen by the size of the cluster at the start.
+
+    Attributes:
+        address: ``host:port``, ``ray://…``, or ``local`` for one on this machine; without it
+            ``RAY_ADDRESS``, else a cluster that runs here, else one started here.
+        worker_cpus: CPUs that a decoding worker occupies; ``run.workers`` says how many.
+        model_actors: Speech models: one per GPU, without GPU one per machine.
+        model_cpus: CPUs of each, which are its threads too: with a GPU 1, else three quarters
+            of the smallest machine.
+        model_gpus: GPUs of each, where there are any.
+        start_timeout_s: How long the cluster may give no worker at all.
+    """
+
+    address: str | None = None
+    worker_cpus: Annotated[float, Meta(gt=0)] = 1.0
+    model_actors: Annotated[int, Meta(ge=0)] = 0
+    model_cpus: Annotated[float, Meta(ge=0)] = 0.0
+    model_gpus: Annotated[float, Meta(gt=0)] = 1.0
+    start_timeout_s: Positive = 600
+
+
 class RunConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the batch job uses this machine and how patient it is."""
 
@@ -228,6 +251,7 @@ class RunConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     publish_every_s: Positive = 900
     transcribe: bool = True
     runner: Literal["local", "ray"] = "local"
+    ray: RayConfig = RayConfig()
 
 
 class ExportConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

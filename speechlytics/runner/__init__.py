@@ -7,5 +7,16 @@ from __future__ import annotations
 
 from speechlytics.runner._local import LocalRunner, available_cores
 from speechlytics.runner._outcome import Outcome, OutcomeKind, Runner
+from speechlytics.runner._ray import ActorNeeds, ClusterSize, RayRunner, cluster
 
-__all__ = ["LocalRunner", "Outcome", "OutcomeKind", "Runner", "available_cores"]
+__all__ = [
+    "ActorNeeds",
+    "ClusterSize",
+    "LocalRunner",
+    "Outcome",
+    "OutcomeKind",
+    "RayRunner",
+    "Runner",
+    "available_cores",
+    "cluster",
+]

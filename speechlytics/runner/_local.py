@@ -115,9 +115,7 @@ class LocalRunner:
                 else:
                     yield outcome
 
-    def _outcome(
-        self, future: Future[Result], item: Item, attempt: int
-    ) -> Outcome[Item, Result]:
+    def _outcome(self, future: Future[Result], item: Item, attempt: int) -> Outcome[Item, Result]:
         error = future.exception()
         if error is None:
             return Outcome(item, "ok", result=future.result(), attempts=attempt)
