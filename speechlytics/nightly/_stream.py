@@ -1,7 +1,8 @@
 """Calls through the stages, as they finish: workers ahead of the model, memory flat.
 
 Workers decode and measure; their windows queue for the speech model, which batches windows of
-many calls; what is finished is yielded at once. At most ``ahead`` calls wait for the model.
+many calls; what is finished is yielded at once. The model's queue is bounded in windows, and at
+most ``ahead`` calls wait for it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,11 @@ class Model(Protocol):
     @property
     def model_id(self) -> str:
         """Name of the model, as stored with the call."""
+        ...
+
+    @property
+    def busy_s(self) -> float:
+        """Wall time in which it had something to do."""
         ...
 
     def submit(self, windows: Sequence[Window]) -> Future[tuple[WindowResult, ...]]:
@@ -75,6 +81,8 @@ def analyses(
     while rest:
         yield unrecorded(rest.pop(), stages.sha256)
     yield from _finished(waiting, stages, tally, at_most=0)
+    if stages.model is not None:
+        tally.spend("transcribe", stages.model.busy_s)
 
 
 def _split(recordings: Iterable[Recording]) -> tuple[Iterator[Recording], list[Recording]]:

@@ -1,11 +1,21 @@
-"""The model's process itself: what runs in it, and the end of the pipe that the parent holds."""
+"""The model's process itself: what runs in it, and the end of the pipe that the parent holds.
+
+Batches and answers carry a number. Two batches may be in the process at once: while the threads
+of the engine finish one, they take up the next, so that no core waits for the slowest window of
+a batch, and the pipe is read while the engine works.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
-import pickle
+import os
 import signal
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from typing import Any
@@ -21,7 +31,25 @@ from speechlytics.transcribe.windows import Window
 
 EngineFactory = Callable[[EngineSettings], SpeechEngine]
 
+BATCHES_AT_ONCE = 2
 _CLOSE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """First word of a process whose engine is loaded; fields as in ``SpeechEngine``."""
+
+    preferred_windows: int
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Results of the batch ``number``; ``busy_s`` is the engine's working time so far."""
+
+    number: int
+    results: list[WindowResult] | WindowFailure
+    busy_s: float
 
 
 class Child:
@@ -35,7 +63,7 @@ class Child:
         )
         self.process.start()
         theirs.close()
-        self.preferred_windows = 1
+        self.ready = Ready(preferred_windows=1, devices=1)
 
     @property
     def alive(self) -> bool:
@@ -44,20 +72,34 @@ class Child:
 
     def wait_ready(self, timeout_s: float) -> None:
         """Wait until the engine is loaded; its own errors are raised here."""
-        answer = self._receive(timeout_s)
+        answer = self._receive(timeout_s, timeout_s)
         if isinstance(answer, SpeechlyticsError):
             raise answer
         if isinstance(answer, WindowFailure):
             raise TranscriptionError(f"speech model does not load: {answer.error}")
-        self.preferred_windows = int(answer)
+        self.ready = answer
 
-    def ask(
-        self, windows: tuple[Window, ...], patience_s: float
-    ) -> list[WindowResult] | WindowFailure:
-        """Results, or why there are none; after a hang or a death the process is gone."""
+    def send(self, number: int, windows: tuple[Window, ...], patience_s: float) -> None:
+        """Hand a batch over; if the process is dying, ``receive`` will say so."""
+        # A process that hangs with the interpreter's lock held reads no pipe.
+        guard = threading.Timer(patience_s, self.process.kill)
+        guard.daemon = True
+        guard.start()
         try:
-            self._pipe.send(windows)
-            answer: list[WindowResult] | WindowFailure = self._receive(patience_s)
+            with contextlib.suppress(OSError):
+                self._pipe.send((number, windows))
+        finally:
+            guard.cancel()
+
+    def receive(self, until: float, patience_s: float) -> Answer | WindowFailure:
+        """The next answer, or how the process ended; after a hang or a death it is gone.
+
+        Args:
+            until: When to lose patience, on ``time.monotonic``'s clock.
+            patience_s: How long that is in all, for the message.
+        """
+        try:
+            answer: Answer = self._receive(max(0.0, until - time.monotonic()), patience_s)
         except (EOFError, OSError) as error:
             self.kill()
             return WindowFailure(f"the speech model's process ended ({error})")
@@ -78,7 +120,7 @@ class Child:
         if self.process.is_alive():
             self.kill()
 
-    def _receive(self, timeout_s: float) -> Any:
+    def _receive(self, timeout_s: float, patience_s: float) -> Any:
         """What the process sends next.
 
         Raises:
@@ -89,7 +131,7 @@ class Child:
         ready = connection.wait([self._pipe, self.process.sentinel], timeout_s)
         if not ready:
             self.kill()
-            raise TranscriptionError(f"the speech model gave no answer for {timeout_s:.0f} s")
+            raise TranscriptionError(f"the speech model gave no answer for {patience_s:.0f} s")
         try:
             if self._pipe in ready or self._pipe.poll():
                 return self._pipe.recv()
@@ -116,19 +158,56 @@ def serve(pipe: Connection, settings: EngineSettings, load_engine: EngineFactory
     except Exception as error:  # told to the parent, which raises it
         pipe.send(WindowFailure(f"{type(error).__name__}: {error}"))
         return
-    pipe.send(engine.preferred_windows)
+    pipe.send(Ready(engine.preferred_windows, engine.devices))
+    desk = _Desk(engine, pipe)
     parent = multiprocessing.parent_process()
     watched: list[Any] = [pipe, parent.sentinel] if parent is not None else [pipe]
-    while pipe in connection.wait(watched):
+    pool = ThreadPoolExecutor(BATCHES_AT_ONCE)
+    with contextlib.suppress(Exception):  # a pipe that breaks, or holds half a message: the end
+        while pipe in connection.wait(watched):
+            number, windows = pipe.recv()
+            pool.submit(desk.work, number, windows)
+    if desk.busy:  # nobody waits for the answer: do not let an orphan work on
+        os._exit(1)
+    pool.shutdown()
+
+
+class _Desk:
+    """Puts batches to the engine from several threads, and keeps its working time."""
+
+    def __init__(self, engine: SpeechEngine, pipe: Connection) -> None:
+        self._engine = engine
+        self._pipe = pipe
+        self._lock = threading.Lock()
+        self._active = 0
+        self._since = 0.0
+        self._busy_s = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a batch is being worked on."""
+        return self._active > 0
+
+    def work(self, number: int, windows: tuple[Window, ...]) -> None:
+        """Answer one batch."""
+        with self._lock:
+            if not self._active:
+                self._since = time.monotonic()
+            self._active += 1
+        results = self._results(windows)
+        with self._lock:
+            now = time.monotonic()
+            self._busy_s += now - self._since
+            self._since = now
+            self._active -= 1
+            with contextlib.suppress(OSError):  # the parent is gone, and so are we in a moment
+                self._pipe.send(Answer(number, results, self._busy_s))
+
+    def _results(self, windows: tuple[Window, ...]) -> list[WindowResult] | WindowFailure:
         try:
-            windows = pipe.recv()
-        except (EOFError, OSError, pickle.UnpicklingError):
-            return
-        answer: list[WindowResult] | WindowFailure
-        try:
-            answer = list(engine.transcribe(windows))
-            if len(answer) != len(windows):
-                answer = WindowFailure(f"{len(answer)} answers for {len(windows)} windows")
+            results: list[WindowResult] = list(self._engine.transcribe(windows))
         except Exception as error:  # a window that upsets the engine is found by halving
-            answer = WindowFailure(f"{type(error).__name__}: {error}")
-        pipe.send(answer)
+            return WindowFailure(f"{type(error).__name__}: {error}")
+        if len(results) != len(windows):
+            return WindowFailure(f"{len(results)} answers for {len(windows)} windows")
+        return results

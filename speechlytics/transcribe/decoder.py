@@ -57,11 +57,13 @@ class Decoder:
         config = settings.config
         self._settings = settings
         self.gpu = _use_gpu(config.device)
+        self.devices = ctranslate2.get_cuda_device_count() if self.gpu else 1
         self.threads = 2 if self.gpu else config.cpu_threads or _cores()
         try:
             self._model = WhisperModel(
                 str(settings.folder),
                 device="cuda" if self.gpu else "cpu",
+                device_index=settings.device_index,
                 compute_type=_compute_type(config.compute_type, gpu=self.gpu),
                 cpu_threads=1,
                 num_workers=1 if self.gpu else self.threads,

@@ -73,11 +73,17 @@ class SpeechEngine(Protocol):
         """How many windows at once keep the engine busy."""
         ...
 
+    @property
+    def devices(self) -> int:
+        """On how many devices of this machine (GPUs) engines should run side by side."""
+        ...
+
     def transcribe(self, windows: Sequence[Window]) -> list[WindowTranscript]:
         """One transcript per window, in the same order.
 
         The result for a window depends on it and on the windows of its own call and channel
-        (they share a language), never on the rest of the batch.
+        (they share a language), never on the rest of the batch. Two threads may call it at once,
+        so that one batch's last windows do not leave the device half idle.
 
         Raises:
             TranscriptionError: the engine answered nonsense.
@@ -95,6 +101,7 @@ class EngineSettings:
         shape: How windows are packed for it.
         languages: Languages to choose among; empty means all that the model knows.
         config: The pipeline's settings.
+        device_index: Which of several GPUs.
     """
 
     folder: Path
@@ -102,6 +109,7 @@ class EngineSettings:
     shape: WindowShape
     languages: tuple[str, ...]
     config: TranscribeConfig
+    device_index: int = 0
 
 
 def engine_settings(config: TranscribeConfig) -> EngineSettings:

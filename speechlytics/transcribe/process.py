@@ -1,31 +1,25 @@
-"""The speech model in a process of its own, supervised.
+"""The speech model in processes of its own, supervised: one, or one per GPU.
 
-Native code that dies, hangs or is shot takes only this process down. It is started again, and
+Native code that dies, hangs or is shot takes only its process down. It is started again, and
 the batch that it was busy with is halved until the guilty window stands alone.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from speechlytics.errors import TranscriptionError
-from speechlytics.transcribe.batches import Batch, Submission, halves, next_batch
-from speechlytics.transcribe.child import Child, EngineFactory
-from speechlytics.transcribe.engine import (
-    EngineSettings,
-    SpeechEngine,
-    WindowFailure,
-    WindowResult,
-)
+from speechlytics.transcribe.batches import Submission
+from speechlytics.transcribe.child import EngineFactory
+from speechlytics.transcribe.engine import EngineSettings, SpeechEngine, WindowResult
+from speechlytics.transcribe.supervisor import Supervisor
+from speechlytics.transcribe.waiting import WindowQueue
 from speechlytics.transcribe.windows import Window
-
-_ATTEMPTS = 2  # of a lone window: the process may have been killed by somebody else
-_STILLBORN = 3  # deaths before the model ever answered, after which it is hopeless
 
 
 def load_whisper(settings: EngineSettings) -> SpeechEngine:
@@ -40,13 +34,14 @@ def load_whisper(settings: EngineSettings) -> SpeechEngine:
 
 
 class ModelProcess:
-    """One engine in one process, fed with windows of many calls.
+    """One engine in one process per device, fed with windows of many calls.
 
     >>> with ModelProcess(engine_settings(config)) as model:  # doctest: +SKIP
     ...     futures = {call: model.submit(windows) for call, windows in prepared}
 
-    Thread-safe. What waits is gathered across calls into batches that fill the engine. A script
-    that uses it needs ``if __name__ == "__main__":`` (processes are spawned, never forked).
+    Thread-safe. What waits is gathered across calls into batches that fill the engine, and the
+    next batch is with the process before the last one is done. A script that uses it needs
+    ``if __name__ == "__main__":`` (processes are spawned, never forked).
     """
 
     def __init__(
@@ -60,14 +55,10 @@ class ModelProcess:
         """
         self._settings = settings
         self._load_engine = load_engine
-        self._changed = threading.Condition()
-        self._waiting: deque[Submission] = deque()
-        self._waiting_windows = 0
-        self._closing = False
-        self._fatal: Exception | None = None
-        self._child: Child | None = None
-        self._supervisor = threading.Thread(target=self._supervise, name="model", daemon=True)
-        self.restarts = 0
+        self._queue = WindowQueue()
+        self._supervisors = [Supervisor(settings, load_engine, self._queue)]
+        self._threads: list[threading.Thread] = []
+        self._limit = settings.config.queue_windows
 
     @property
     def model_id(self) -> str:
@@ -75,24 +66,52 @@ class ModelProcess:
         return self._settings.model_id
 
     @property
+    def pids(self) -> tuple[int, ...]:
+        """Ids of the running model processes, by device."""
+        children = [supervisor.child for supervisor in self._supervisors]
+        return tuple(child.process.pid or 0 for child in children if child is not None)
+
+    @property
     def pid(self) -> int | None:
-        """Process id of the model process, ``None`` while there is none."""
-        child = self._child
-        return None if child is None else child.process.pid
+        """Id of the first of them, ``None`` while there is none."""
+        return self.pids[0] if self.pids else None
+
+    @property
+    def restarts(self) -> int:
+        """How often a process was started again."""
+        return sum(supervisor.restarts for supervisor in self._supervisors)
+
+    @property
+    def busy_s(self) -> float:
+        """Wall time in which the engine worked, up to its last answer; several add up."""
+        return sum(supervisor.busy_s for supervisor in self._supervisors)
 
     @property
     def waiting_windows(self) -> int:
-        """Windows handed in that the model has not begun with."""
-        return self._waiting_windows
+        """Windows handed in that no process has got yet."""
+        return self._queue.windows
 
     def start(self) -> None:
-        """Start the process and wait until the model has heard the reference clip.
+        """Start the processes and wait until the model has heard the reference clip.
 
         Raises:
             TranscriptionError: the model does not load, hears nothing, or takes too long.
         """
-        self._child = self._new_child()
-        self._supervisor.start()
+        first = self._supervisors[0].start()
+        # Less than a batch waiting would leave the engine half empty.
+        self._limit = max(self._limit, first.ready.preferred_windows * first.ready.devices)
+        try:
+            for index in range(1, first.ready.devices):
+                settings = replace(self._settings, device_index=index)
+                self._supervisors.append(Supervisor(settings, self._load_engine, self._queue))
+                self._supervisors[-1].start()
+        except BaseException:
+            self._end()
+            raise
+        for supervisor in self._supervisors:
+            thread = threading.Thread(target=supervisor.run, name="model", daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def submit(self, windows: Sequence[Window]) -> Future[tuple[WindowResult, ...]]:
         """Hand in the windows of one call; blocks while too many wait already.
@@ -101,21 +120,10 @@ class ModelProcess:
         It fails with ``TranscriptionError`` only if the model cannot be kept alive at all.
         """
         submission = Submission(tuple(windows))
-        if not submission.windows:
+        if submission.windows:
+            self._queue.put(submission, self._limit)
+        else:
             submission.future.set_result(())
-            return submission.future
-        size = len(submission.windows)
-        limit = self._settings.config.queue_windows
-        with self._changed:
-            while self._waiting and self._waiting_windows + size > limit and not self._closing:
-                self._changed.wait()
-            if self._fatal is not None:
-                raise TranscriptionError(str(self._fatal)) from self._fatal
-            if self._closing:
-                raise TranscriptionError("the model process is closed; submit before leaving it")
-            self._waiting.append(submission)
-            self._waiting_windows += size
-            self._changed.notify_all()
         return submission.future
 
     def transcribe(self, windows: Sequence[Window]) -> tuple[WindowResult, ...]:
@@ -123,20 +131,17 @@ class ModelProcess:
         return self.submit(windows).result()
 
     def close(self, *, cancel: bool = False) -> None:
-        """Finish what was handed in (or drop it) and end the process."""
-        with self._changed:
-            self._closing = True
-            if cancel:
-                self._fatal = self._fatal or TranscriptionError("the model process was closed")
-                self._drop_waiting()
-            self._changed.notify_all()
-        if cancel and self._child is not None:
-            self._child.kill()
-        if self._supervisor.ident is not None:
-            self._supervisor.join()
-        if self._child is not None:
-            self._child.end()
-            self._child = None
+        """Finish what was handed in (or drop it) and end the processes."""
+        self._queue.close()
+        if cancel:
+            self._queue.abort(TranscriptionError("the model process was closed"))
+            for supervisor in self._supervisors:
+                child = supervisor.child
+                if child is not None:
+                    child.kill()
+        for thread in self._threads:
+            thread.join()
+        self._end()
 
     def __enter__(self) -> Self:
         self.start()
@@ -150,93 +155,6 @@ class ModelProcess:
     ) -> None:
         self.close(cancel=kind is not None)
 
-    def _supervise(self) -> None:
-        """Feed the process batch by batch until closed; runs in a thread of its own."""
-        try:
-            while (batch := self._gather()) is not None:
-                self._finish(batch)
-        except Exception as error:  # the model cannot be kept alive: everybody must know
-            with self._changed:
-                self._fatal, self._closing = error, True
-                self._drop_waiting()
-                self._changed.notify_all()
-
-    def _gather(self) -> Batch | None:
-        with self._changed:
-            while not self._waiting:
-                if self._closing:
-                    return None
-                self._changed.wait()
-            assert self._child is not None
-            batch = next_batch(self._waiting, self._child.preferred_windows)
-            self._waiting_windows -= len(batch)
-            self._changed.notify_all()
-            return batch
-
-    def _finish(self, batch: Batch) -> None:
-        """Work through a batch, halving what kills the process."""
-        todo: list[tuple[Batch, int]] = [(batch, 1)]
-        try:
-            while todo:
-                part, attempt = todo.pop()
-                answer = self._ask(part)
-                if isinstance(answer, WindowFailure):
-                    if len(part) > 1:
-                        todo += [(half, 1) for half in reversed(halves(part))]
-                    elif attempt < _ATTEMPTS:
-                        todo.append((part, attempt + 1))
-                    else:
-                        part.settle([answer])
-                else:
-                    part.settle(answer)
-        except Exception as error:
-            batch.fail(error)
-            raise
-
-    def _ask(self, batch: Batch) -> list[WindowResult] | WindowFailure:
-        """Results of a batch, or how the process ended over it."""
-        with self._changed:
-            if self._fatal is not None:
-                raise self._fatal
-        if self._child is None or not self._child.alive:
-            self.restarts += 1
-            self._child = self._new_child()
-        config = self._settings.config
-        audio_s = sum(window.duration_ms for window in batch.windows) / 1000
-        patience_s = config.hang_timeout_s + config.slowest_rtf * audio_s
-        answer = self._child.ask(batch.windows, patience_s)
-        if isinstance(answer, WindowFailure) and not self._child.alive:
-            self._child.end()
-        return answer
-
-    def _new_child(self) -> Child:
-        """A process with a loaded model; dying while loading is forgiven a few times.
-
-        Raises:
-            TranscriptionError: it says why it cannot load, or it does not get so far.
-        """
-        for attempt in range(1, _STILLBORN + 1):
-            child = Child(self._settings, self._load_engine)
-            try:
-                child.wait_ready(self._settings.config.load_timeout_s)
-            except EOFError as error:
-                child.end()
-                if attempt == _STILLBORN:
-                    raise TranscriptionError(
-                        f"model process for {self.model_id!r} died {attempt} times while loading "
-                        f"({error}); is there memory enough? run `speechlytics models check`"
-                    ) from error
-            except BaseException:
-                child.end()
-                raise
-            else:
-                return child
-        raise AssertionError("unreachable: the last attempt returns or raises")
-
-    def _drop_waiting(self) -> None:
-        for submission in self._waiting:
-            submission.future.set_exception(
-                TranscriptionError(str(self._fatal or "the model process was closed"))
-            )
-        self._waiting.clear()
-        self._waiting_windows = 0
+    def _end(self) -> None:
+        for supervisor in self._supervisors:
+            supervisor.end()

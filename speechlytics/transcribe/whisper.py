@@ -63,6 +63,11 @@ class WhisperEngine:
         """How many windows at once keep every thread busy with full batches."""
         return 2 * self._decoder.threads * self._batch_size
 
+    @property
+    def devices(self) -> int:
+        """One engine per GPU; on a CPU one engine has all the cores."""
+        return self._decoder.devices
+
     def transcribe(self, windows: Sequence[Window]) -> list[WindowTranscript]:
         """One transcript per window, in the same order; see ``SpeechEngine``.
 

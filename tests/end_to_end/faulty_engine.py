@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
+import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from speechlytics.errors import TranscriptionError
 from speechlytics.transcribe import EngineSettings, Window, WindowTranscript, WindowWord
@@ -16,6 +19,7 @@ class FaultyEngine:
 
     model_id = "faulty"
     preferred_windows = 8
+    devices = 1
 
     def transcribe(self, windows: Sequence[Window]) -> list[WindowTranscript]:
         for window in windows:
@@ -41,18 +45,39 @@ def misbehave(call_id: str) -> None:
     if fault == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     elif fault == "segv":
-        signal.signal(signal.SIGSEGV, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGSEGV)
+        ctypes.string_at(0)
     elif fault == "hung":
         time.sleep(3600)
     elif fault == "upset":
         raise ValueError("garbage")
     elif fault == "slow":
         time.sleep(0.3)
+    elif fault == "meet":
+        _MEETING.wait(60)
+
+
+# Two batches pass it only if the process has both at once.
+_MEETING = threading.Barrier(2)
 
 
 def load_faulty(settings: EngineSettings) -> FaultyEngine:
     return FaultyEngine()
+
+
+class ManyEngines(FaultyEngine):
+    """As on a machine with three devices; says which one it was."""
+
+    devices = 3
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._language = f"d{settings.device_index}"
+
+    def transcribe(self, windows: Sequence[Window]) -> list[WindowTranscript]:
+        return [replace(r, language=self._language) for r in super().transcribe(windows)]
+
+
+def load_many(settings: EngineSettings) -> ManyEngines:
+    return ManyEngines(settings)
 
 
 def load_never(settings: EngineSettings) -> FaultyEngine:

@@ -8,7 +8,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +97,7 @@ def test_an_engine_that_answers_too_little_is_not_believed() -> None:
 
 def test_handing_in_waits_while_the_queue_is_full() -> None:
     with faulty(queue_windows=4, hang_timeout_s=60) as model:
-        calls = [f"slow-{n}" for n in range(6)]
+        calls = [f"slow-{n}" for n in range(10)]
         most = 0
         done = threading.Event()
 
@@ -109,7 +112,60 @@ def test_handing_in_waits_while_the_queue_is_full() -> None:
         while not done.wait(0.01):
             most = max(most, model.waiting_windows)
         thread.join()
-        assert 0 < most <= 4
+        assert 0 < most <= 8  # the engine's batch, more than is configured
+
+
+def test_the_next_batch_is_there_before_the_last_one_is_done() -> None:
+    # Each of two full batches waits in the engine for the other.
+    with faulty(hang_timeout_s=60, queue_windows=16) as model:
+        futures = [model.submit(windows(f"meet-{n}", 8)) for n in range(4)]
+        for n, future in enumerate(futures):
+            assert texts(future.result(120)) == [f"meet-{n}:{i}" for i in range(8)]
+        assert model.restarts == 0
+
+
+def test_one_process_per_device_behind_one_queue() -> None:
+    with faulty(faulty_engine.load_many) as model:
+        assert len(set(model.pids)) == 3
+        futures = [model.submit(windows(f"slow-{n}", 3)) for n in range(30)]
+        results = [future.result(120) for future in futures]
+    assert [texts(r) for r in results] == [[f"slow-{n}:{i}" for i in range(3)] for n in range(30)]
+    heard = {r.language for call in results for r in call if isinstance(r, WindowTranscript)}
+    assert heard == {"d0", "d1", "d2"}
+
+
+@pytest.mark.parametrize("calls", [10, 200])
+def test_what_waits_stays_bounded_however_long_the_night(calls: int) -> None:
+    """Features are the bulk of the memory: the queue's and those of two batches, no more."""
+    handed_in: list[weakref.ref[np.ndarray]] = []
+    most = 0
+
+    def fresh(call_id: str) -> tuple[Window, ...]:
+        made = tuple(replace(w, features=w.features.copy()) for w in windows(call_id))
+        handed_in.extend(weakref.ref(w.features) for w in made)
+        return made
+
+    with faulty(queue_windows=9) as model:
+        futures = []
+        for n in range(calls):
+            futures.append(model.submit(fresh(f"c{n}")))
+            most = max(most, sum(features() is not None for features in handed_in))
+            if n == calls // 2:
+                time.sleep(0.2)
+        done = [texts(future.result(60)) for future in futures]
+    assert done == [[f"c{n}:{i}" for i in range(3)] for n in range(calls)]
+    # waiting: at most 9; with the process: two batches of at most 8; one call just handed in
+    assert most <= 9 + 2 * 8 + 3 + 3
+
+
+def test_working_time_of_the_engine_is_told() -> None:
+    with faulty() as model:
+        assert model.busy_s == 0
+        model.transcribe(windows("slow-1"))
+        first = model.busy_s
+        assert first >= 0.3
+        model.transcribe(windows("slow-2"))
+        assert model.busy_s >= first + 0.3
 
 
 def test_many_threads_may_hand_in() -> None:
