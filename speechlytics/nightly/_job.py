@@ -27,14 +27,13 @@ from speechlytics.nightly._rescore import phrases_sha256, rescored
 from speechlytics.nightly._stream import Model, Stages, analyses
 from speechlytics.phrases import Matcher, PackSet, load_packs
 from speechlytics.records import CallAnalysis, Recording, StageSha256
-from speechlytics.runner import LocalRunner, Runner, available_cores
+from speechlytics.runner import LocalRunner, Runner
 from speechlytics.sources import discover, load_or_create_key
 from speechlytics.store import Store, Writer
 from speechlytics.transcribe import EngineSettings, ModelProcess, engine_settings
 
 log = logging.getLogger("speechlytics.run")
 
-SPOOL_CALLS = 20  # an append costs as much as so many calls; a kill loses no more than these
 LOG_EVERY_S = 60.0
 # where and how fast the speech model works; the text does not depend on them
 MACHINE_SETTINGS = (
@@ -108,7 +107,7 @@ def run(
         config: A checked pipeline.
         selection: Which calls of the source.
         progress: Called with the number of finished calls and the last one's id.
-        make_runner: Another runner than this machine's processes.
+        make_runner: Another runner than the configured one.
 
     Raises:
         StoreLocked: another run is at work on this store.
@@ -125,7 +124,7 @@ def run(
             store.replace_rules([{**row, "run_id": run_id} for row in night.packs.rules_table()])
             todo = _Todo(tasks(night, store, selection), tally)
             publisher = _Publisher(writer, config, tally, progress)
-            _work(night, store, todo, publisher, tally, make_runner or local_runner)
+            _work(night, store, todo, publisher, tally, make_runner)
             writer.sweep()
         except BaseException:
             record.write("stopped", tally)
@@ -140,15 +139,14 @@ def _work(
     todo: _Todo,
     publisher: _Publisher,
     tally: Tally,
-    make_runner: MakeRunner,
+    make_runner: MakeRunner | None,
 ) -> None:
     matcher = Matcher(night.packs, night.config.phrases)
     recordings = todo.to_analyze()
     first = next(recordings, None)
     if first is not None:  # loading the model takes seconds: not for a night without new calls
         with contextlib.ExitStack() as stack:
-            model = _start_model(night, stack)
-            runner = stack.enter_context(make_runner(night.config))
+            runner, model = _take_on(night, stack, make_runner)
             stages = _stages(night, matcher, model)
             for analysis in analyses(chain([first], recordings), runner, stages, tally):
                 publisher.add(analysis)
@@ -192,7 +190,7 @@ class _Todo:
 
 
 class _Publisher:
-    """Spools finished calls in small batches and publishes them now and then."""
+    """Hands finished calls to the store and publishes them now and then."""
 
     def __init__(
         self, writer: Writer, config: Config, tally: Tally, progress: Progress | None
@@ -201,29 +199,21 @@ class _Publisher:
         self._run = config.run
         self._tally = tally
         self._progress = progress
-        self._batch: list[CallAnalysis] = []
         self._published_at = self._logged_at = time.monotonic()
         self._finished = 0
 
     def add(self, analysis: CallAnalysis) -> None:
         self._tally.add(analysis)
-        self._batch.append(analysis)
+        self._writer.add([analysis])
         self._finished += 1
         self._say(analysis)
-        if len(self._batch) >= SPOOL_CALLS:
-            self._spool()
         late = time.monotonic() - self._published_at >= self._run.publish_every_s
         if late or self._writer.pending >= self._run.publish_every_calls:
             self.flush()
 
     def flush(self) -> None:
-        self._spool()
         self._writer.publish()
         self._published_at = time.monotonic()
-
-    def _spool(self) -> None:
-        self._writer.add(self._batch)
-        self._batch = []
 
     def _say(self, analysis: CallAnalysis) -> None:
         call_id = analysis.recording.call_id
@@ -235,6 +225,18 @@ class _Publisher:
         elif time.monotonic() - self._logged_at >= LOG_EVERY_S:
             self._logged_at = time.monotonic()
             log.info("%d calls done", self._finished, extra={"fields": dict(self._tally.counts)})
+
+
+def _take_on(
+    night: Night, stack: contextlib.ExitStack, make_runner: MakeRunner | None
+) -> tuple[Runner, Model | None]:
+    """The runner, and the speech model if there is one tonight."""
+    if night.config.run.runner == "ray" and make_runner is None:
+        from speechlytics.nightly._cluster import join
+
+        return join(night.config, night.engine, stack)
+    model = _start_model(night, stack)
+    return stack.enter_context((make_runner or local_runner)(night.config)), model
 
 
 def _start_model(night: Night, stack: contextlib.ExitStack) -> Model | None:
@@ -256,7 +258,8 @@ def _stages(night: Night, matcher: Matcher, model: Model | None) -> Stages:
         matcher=matcher if night.engine else None,
         model=model,
         sha256=night.sha256,
-        ahead=2 * (config.run.workers or available_cores()) + 2,
+        # a call brings at least one window: the queue's own bound comes first
+        ahead=2 * config.transcribe.queue_windows,
     )
 
 
@@ -312,8 +315,13 @@ class _RunRow:
 
 
 def _export(config: Config, store: Store) -> tuple[str, ...]:
-    if config.export:
-        from speechlytics.export import export
-    for entry in config.export:
+    """Write the configured exports; returns the files (none for one with nothing new)."""
+    if not config.export:
+        return ()
+    from speechlytics.export import export
+
+    done = [
         export(store, entry.what, Path(entry.out), form=entry.format, new=entry.new)
-    return tuple(entry.out for entry in config.export)
+        for entry in config.export
+    ]
+    return tuple(str(exported.path) for exported in done if exported.path is not None)
