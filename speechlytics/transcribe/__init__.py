@@ -29,6 +29,7 @@ from speechlytics.transcribe.registry import (
     shipped_models_folder,
     window_shape,
 )
+from speechlytics.transcribe.remote import RayModel
 from speechlytics.transcribe.segments import segments_from
 from speechlytics.transcribe.soundness import ModelCheck, check
 from speechlytics.transcribe.windows import (
@@ -45,6 +46,7 @@ __all__ = [
     "ModelProcess",
     "ModelRow",
     "Piece",
+    "RayModel",
     "SpeechEngine",
     "TimeMap",
     "Window",
