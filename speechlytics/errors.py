@@ -8,6 +8,7 @@
     ├── TranscriptionError   the speech model failed on a window or died
     │   └── ModelMissing     a model is not on this machine, and how to get it
     ├── ImportRefused        a conversation from elsewhere cannot be taken in: file, line, reason
+    ├── CaptureError         the screen cannot be recorded: no display, no permission
     ├── RunnerError          no worker can be had: a cluster is out of reach or full
     └── StoreError           the store cannot be read or written
         └── StoreLocked      another run holds the store (exit code 4)
@@ -49,6 +50,10 @@ class ModelMissing(TranscriptionError):
 
 class ImportRefused(SpeechlyticsError):
     """A conversation from elsewhere cannot be taken in; the message names file and line."""
+
+
+class CaptureError(SpeechlyticsError):
+    """The screen cannot be recorded; the message says what is missing."""
 
 
 class RunnerError(SpeechlyticsError):
