@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from speechlytics.cli import demo, doctor, export, init, models, rules, run, sql, stored
+from speechlytics.cli import (
+    calibrate,
+    demo,
+    doctor,
+    export,
+    init,
+    models,
+    review,
+    rules,
+    run,
+    screens,
+    search,
+    sql,
+    stored,
+)
 from speechlytics.cli._app import app, main
 
 __all__ = [
     "app",
+    "calibrate",
     "demo",
     "doctor",
     "export",
     "init",
     "main",
     "models",
+    "review",
     "rules",
     "run",
+    "screens",
+    "search",
     "sql",
     "stored",
 ]

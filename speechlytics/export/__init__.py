@@ -7,5 +7,6 @@ With ``new`` a target gets each row once, however often a run is repeated or kil
 from __future__ import annotations
 
 from speechlytics.export._export import ALIASES, Exported, Form, export
+from speechlytics.export._formats import WRITERS
 
-__all__ = ["ALIASES", "Exported", "Form", "export"]
+__all__ = ["ALIASES", "WRITERS", "Exported", "Form", "export"]

@@ -1,0 +1,164 @@
+"""The application: routes, what they share, and the layers around them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from speechlytics.errors import StoreError
+from speechlytics.review import _desk, _pages
+from speechlytics.review._call import Calls
+from speechlytics.review._catalog import Catalog
+from speechlytics.review._dashboards import Dashboards
+from speechlytics.review._media import Media
+from speechlytics.review._queue import Queues
+from speechlytics.review._records import Journal
+from speechlytics.review._render import render
+from speechlytics.review._security import Doorkeeper, KnownHost, SafeHeaders, SignedIn
+from speechlytics.review._settings import ReviewSettings
+from speechlytics.store import Store
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+log = logging.getLogger("speechlytics.review")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the handlers share."""
+
+    settings: ReviewSettings
+    store: Store
+    catalog: Catalog
+    queues: Queues
+    calls: Calls
+    media: Media
+    journal: Journal
+    dashboards: Dashboards
+
+
+def create_app(settings: ReviewSettings) -> Starlette:
+    """The page as an ASGI application.
+
+    Raises:
+        ConfigError: the settings would open recordings to a network.
+        StoreError: there is no store.
+    """
+    settings.check()
+    store = Store(settings.store)
+    catalog = Catalog(store)
+    catalog.state()
+    queues = Queues(catalog)
+    services = Services(
+        settings=settings,
+        store=store,
+        catalog=catalog,
+        queues=queues,
+        calls=Calls(catalog, queues),
+        media=Media(store, settings.audio, settings.cache_bytes),
+        journal=Journal(store),
+        dashboards=Dashboards(catalog),
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        del app
+        yield
+        services.journal.close()
+
+    session = Middleware(
+        SessionMiddleware,
+        secret_key=settings.secret,
+        session_cookie="review",
+        same_site="lax",
+        https_only=settings.secure_cookies,
+        max_age=12 * 3600,
+    )
+    app = Starlette(
+        routes=_routes(settings),
+        middleware=[
+            Middleware(SafeHeaders),
+            Middleware(KnownHost, settings=settings),
+            session,
+            Middleware(SignedIn, settings=settings),
+        ],
+        exception_handlers={HTTPException: refused, StoreError: broken},
+        lifespan=lifespan,
+    )
+    app.state.services, app.state.settings = services, settings
+    app.state.doorkeeper = Doorkeeper(settings.password or "")
+    return app
+
+
+def _routes(settings: ReviewSettings) -> list[Route | Mount]:
+    with as_file(files("speechlytics.review") / "static") as folder:
+        static = StaticFiles(directory=Path(folder))
+    routes: list[Route | Mount] = [
+        Route("/", _pages.home),
+        Route("/queue", _pages.queue),
+        Route("/call", _pages.call),
+        Route("/wave", _pages.wave),
+        Route("/audio", _pages.audio),
+        Route("/screen", _pages.screen),
+        Route("/verdict", _pages.verdict, methods=["POST"]),
+        Route("/rules", _pages.rules),
+        Route("/dashboards", _desk.dashboards),
+        Route("/login", _pages.sign_in, methods=["GET", "POST"]),
+        Route("/logout", _pages.sign_out, methods=["POST"]),
+        Route("/lang", _pages.language),
+        Mount("/static", static),
+    ]
+    if settings.sql_box:
+        routes.append(Route("/sql", _desk.sql, methods=["GET", "POST"]))
+    return routes
+
+
+def refused(request: Request, error: Exception) -> Response:
+    """A page for what was not found or not allowed."""
+    assert isinstance(error, HTTPException)
+    return render(
+        request, "problem.html", status=error.status_code, code=error.status_code,
+        detail=str(error.detail),
+    )  # fmt: skip
+
+
+def broken(request: Request, error: Exception) -> Response:
+    """A page for a store that cannot be read or written."""
+    log.error("%s", error)
+    return render(request, "problem.html", status=503, code=503, detail=str(error))
+
+
+def serve(settings: ReviewSettings) -> None:
+    """Run the page until it is interrupted.
+
+    Raises:
+        ConfigError, StoreError: as for :func:`create_app`.
+    """
+    import uvicorn
+
+    app = create_app(settings)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=32_768,
+        timeout_keep_alive=30,
+    )

@@ -1,0 +1,49 @@
+"""Numbers and addresses that not everybody should read, covered in shown text.
+
+Covered are e-mail addresses, runs of four digits and more (also written with spaces, dashes or
+brackets, as phone and card numbers are) and runs of four spoken digits and more. Times stay: only
+the letters are covered. Names and the audio itself are not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+COVER = "•"
+MIN_DIGITS = 4
+"""Shorter runs are prices, years are not: a year is covered, too; better so than a PIN shown."""
+
+_EMAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+_DIGITS = rf"\+?\d(?:[\s().,/\-–‑]{{0,3}}\d){{{MIN_DIGITS - 1},}}"
+_SPOKEN = (
+    "ноль нуль один одна два две три четыре пять шесть семь восемь девять десять "
+    "нуль один два три чотири п'ять шість сім вісім дев'ять "
+    "адзін два тры чатыры пяць шэсць сем восем дзевяць "
+    "zero oh one two three four five six seven eight nine double triple "
+    "nulla egy kettő két három négy öt hat hét nyolc kilenc "
+    "одиннадцать двенадцать тринадцать четырнадцать пятнадцать шестнадцать семнадцать "
+    "восемнадцать девятнадцать двадцать тридцать сорок пятьдесят шестьдесят семьдесят "
+    "восемьдесят девяносто сто двести триста четыреста пятьсот шестьсот семьсот восемьсот девятьсот"
+).split()
+_SPOKEN_DIGIT = rf"\b(?:{'|'.join(sorted(set(_SPOKEN), key=len, reverse=True))})\b"
+_SPOKEN_RUN = rf"{_SPOKEN_DIGIT}(?:[\s,.\-–]+{_SPOKEN_DIGIT}){{{MIN_DIGITS - 1},}}"
+_SENSITIVE = re.compile(f"{_EMAIL}|{_DIGITS}|{_SPOKEN_RUN}", re.IGNORECASE)
+_LETTER = re.compile(r"[^\W_]")
+
+
+def mask(text: str) -> str:
+    """Text with what is sensitive covered, letter by letter, so that its length stays."""
+    return _SENSITIVE.sub(lambda found: _LETTER.sub(COVER, found.group()), text)
+
+
+def mask_words(words: Sequence[str]) -> list[str]:
+    """Words of one turn, covered as the whole turn would be: a number runs over many words."""
+    stripped = [word.strip() for word in words]
+    joined = " ".join(stripped)
+    covered = mask(joined)
+    masked, at = [], 0
+    for word in stripped:
+        masked.append(covered[at : at + len(word)])
+        at += len(word) + 1
+    return masked

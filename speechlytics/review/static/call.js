@@ -1,0 +1,263 @@
+// The page of a call: one audio element is the clock; waveform, words and screen follow it.
+
+import WaveSurfer from "./vendor/wavesurfer-8.0.1.esm.js";
+import Regions from "./vendor/wavesurfer-regions-8.0.1.esm.js";
+import Timeline from "./vendor/wavesurfer-timeline-8.0.1.esm.js";
+
+const page = document.getElementById("call");
+const audio = document.getElementById("audio");
+const $ = (id) => document.getElementById(id);
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const clock = (s) => {
+  const t = Math.max(0, Math.floor(s)), h = Math.floor(t / 3600);
+  const rest = String(t % 60).padStart(2, "0"), m = Math.floor(t / 60) % 60;
+  return h ? `${h}:${String(m).padStart(2, "0")}:${rest}` : `${m}:${rest}`;
+};
+
+// --- moving -----------------------------------------------------------------------------------
+
+function whenSeekable(then) {
+  if (audio.readyState >= HTMLMediaElement.HAVE_METADATA) then();
+  else audio.addEventListener("loadedmetadata", then, { once: true });
+}
+
+function jump(ms, play = true) {
+  if (!audio) return;
+  whenSeekable(() => {
+    audio.currentTime = Math.min(ms / 1000, audio.duration || Infinity);
+    if (play) audio.play().catch(() => {});
+    follow(true);
+  });
+}
+
+document.addEventListener("click", (event) => {
+  const word = event.target.closest(".w");
+  if (word) return jump(Number(word.dataset.start));
+  const target = event.target.closest("[data-jump]");
+  if (target) return jump(Number(target.dataset.jump));
+  const seek = event.target.closest("[data-seek]");
+  if (seek) jump(Math.max(0, (audio.currentTime + Number(seek.dataset.seek)) * 1000), !audio.paused);
+});
+
+function toggle() {
+  if (audio.paused) audio.play().catch(() => {});
+  else audio.pause();
+}
+
+// --- words that are being said ------------------------------------------------------------------
+
+const words = [...document.querySelectorAll(".w")]
+  .map((node) => ({ node, start: Number(node.dataset.start), end: Number(node.dataset.end) }))
+  .sort((a, b) => a.start - b.start);
+const items = [...document.querySelectorAll("#turns > li")]
+  .map((node) => ({ node, start: Number(node.dataset.start), end: Number(node.dataset.end) }));
+let lit = [], here = null;
+
+function saying(ms) {
+  let low = 0, high = words.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (words[middle].start <= ms) low = middle + 1; else high = middle;
+  }
+  const found = [];
+  // Both may speak: look a few words back.
+  for (let i = low - 1; i >= Math.max(0, low - 12); i--) if (words[i].end > ms) found.push(words[i].node);
+  return found;
+}
+
+function follow(force = false) {
+  const ms = audio.currentTime * 1000;
+  $("now").textContent = clock(audio.currentTime);
+  const now = saying(ms);
+  if (now.length !== lit.length || now.some((node, i) => node !== lit[i])) {
+    lit.forEach((node) => node.classList.remove("lit"));
+    now.forEach((node) => node.classList.add("lit"));
+    lit = now;
+  }
+  let current = null;
+  for (const item of items) if (item.start <= ms + 1) current = item; else break;
+  if (current && current !== here) {
+    here?.node.classList.remove("now");
+    current.node.classList.add("now");
+    here = current;
+    if ($("follow").checked || force) current.node.scrollIntoView({ block: "nearest", behavior: "instant" });
+  }
+  showScreen(ms);
+}
+
+// --- the agent's screen -------------------------------------------------------------------------
+
+let shots = [], shown = -1;
+
+function showScreen(ms) {
+  if (!shots.length) return;
+  let at = -1;
+  shots.forEach((shot, i) => {
+    const open = shot.kind === "video" && i === shots.length - 1;
+    if (shot.start_ms <= ms && (ms < shot.end_ms || open || shot.kind === "video")) at = i;
+  });
+  const image = $("screen-image"), video = $("screen-video");
+  if (at !== shown) {
+    shown = at;
+    const shot = shots[at];
+    $("screen-none").hidden = at >= 0;
+    image.hidden = !shot || shot.kind !== "image";
+    video.hidden = !shot || shot.kind !== "video";
+    $("screen-at").textContent = shot ? clock(shot.start_ms / 1000) : "";
+    if (!shot) return;
+    const source = `${page.dataset.screen}&n=${shot.n}`;
+    if (shot.kind === "image") image.src = source;
+    else if (video.getAttribute("src") !== source) video.src = source;
+    page.dataset.shown = shot.n;
+  }
+  const shot = shots[shown];
+  if (shot?.kind === "video" && video.readyState >= 1) {
+    const wanted = (ms - shot.start_ms) / 1000;
+    if (Math.abs(video.currentTime - wanted) > 0.3) video.currentTime = wanted;
+    if (audio.paused !== video.paused) audio.paused ? video.pause() : video.play().catch(() => {});
+  }
+}
+
+// --- the waveform -------------------------------------------------------------------------------
+
+function colours() {
+  return {
+    waveColor: colour("--wave-rest"),
+    progressColor: colour("--wave-played"),
+    cursorColor: colour("--ink"),
+  };
+}
+
+function channels(count) {
+  const names = ["--agent", "--customer"];
+  return Array.from({ length: count }, (_, i) => ({
+    ...colours(),
+    progressColor: colour(names[i] ?? "--wave-played"),
+    height: count > 1 ? 56 : 88,
+  }));
+}
+
+async function draw() {
+  const answer = await fetch(page.dataset.wave);
+  if (!answer.ok) throw new Error(String(answer.status));
+  const { outline, regions, screens, problem } = await answer.json();
+  shots = screens;
+  if (problem || !outline) {
+    const line = $("problem");
+    line.textContent = line.dataset.text.replace("{why}", problem ?? "");
+    line.hidden = false;
+    return;
+  }
+  if (outline.peaks.length !== 2) $("lane-names").hidden = true;
+  const marks = Regions.create();
+  const wave = WaveSurfer.create({
+    container: "#wave",
+    media: audio,
+    peaks: outline.peaks.map((row) => row.map((v) => v / 100)),
+    duration: outline.duration_ms / 1000,
+    ...(outline.peaks.length > 1 ? { splitChannels: channels(outline.peaks.length) } : { ...colours(), height: 88 }),
+    barWidth: 2, barGap: 1, barRadius: 1, cursorWidth: 2, hideScrollbar: false,
+    cspNonce: page.dataset.nonce,
+    plugins: [marks, Timeline.create({ height: 16, style: { fontSize: "10px" } })],
+  });
+  wave.once("redrawcomplete", () => { page.dataset.drawn = "true"; });
+  const put = () => {
+    marks.clearRegions();
+    for (const mark of regions) {
+      const region = marks.addRegion({
+        start: mark.start_ms / 1000, end: mark.end_ms / 1000, drag: false, resize: false,
+        color: colour(`--mark-${mark.kind}`) || "transparent",
+        channelIdx: mark.kind.startsWith("hit") && outline.peaks.length > 1 ? mark.channel ?? -1 : -1,
+      });
+      if (region.element) region.element.title = `${mark.label} ${clock(mark.start_ms / 1000)}`;
+    }
+  };
+  wave.on("ready", put);
+  marks.on("region-clicked", (region, event) => { event.stopPropagation(); jump(region.start * 1000); });
+  $("zoom").addEventListener("input", (event) => wave.zoom(Number(event.target.value)));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    wave.setOptions(outline.peaks.length > 1 ? { splitChannels: channels(outline.peaks.length) } : colours());
+    put();
+  });
+  const quiet = regions.filter((mark) => mark.kind === "silence" || mark.kind === "hold");
+  audio.addEventListener("timeupdate", () => {
+    if (!$("skip-silence").checked || audio.paused) return;
+    const ms = audio.currentTime * 1000;
+    const inside = quiet.find((mark) => ms > mark.start_ms + 800 && ms < mark.end_ms - 800);
+    if (inside) audio.currentTime = (inside.end_ms - 500) / 1000;
+  });
+}
+
+// --- keys ---------------------------------------------------------------------------------------
+
+const reasons = [...document.querySelectorAll(".reason[data-jump]")];
+let reason = -1;
+
+function step(by) {
+  if (!reasons.length) return;
+  reason = (reason + by + reasons.length) % reasons.length;
+  reasons[reason].focus();
+  reasons[reason].click();
+}
+
+const form = $("verdict");
+function choose(index) {
+  const radio = form.querySelectorAll("input[type=radio]")[index];
+  radio.checked = true;
+  radio.focus();
+}
+
+const keys = {
+  " ": toggle,
+  ArrowLeft: () => jump(Math.max(0, (audio.currentTime - 5) * 1000), !audio.paused),
+  ArrowRight: () => jump((audio.currentTime + 5) * 1000, !audio.paused),
+  j: () => step(1),
+  k: () => step(-1),
+  1: () => choose(0), 2: () => choose(1), 3: () => choose(2),
+  n: () => form.elements.note.focus(),
+  Enter: () => form.requestSubmit(),
+  Escape: () => document.querySelector("[data-key=Escape]").click(),
+};
+const inRussian = { "о": "j", "л": "k", "т": "n" };
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const target = event.target;
+  if (event.key === "Escape" && target !== document.body) return target.blur();
+  const writes = target.closest("textarea, select, input[type=range], summary");
+  if (writes) {
+    if (target.tagName === "TEXTAREA" && event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
+    return;
+  }
+  const presses = target.closest("a, button, input[type=checkbox]");
+  if (presses && (event.key === "Enter" || event.key === " ")) return;
+  const action = keys[inRussian[event.key.toLowerCase()] ?? (event.key.length === 1 ? event.key.toLowerCase() : event.key)];
+  if (!action || (!audio && action !== keys.Enter)) return;
+  event.preventDefault();
+  action();
+});
+
+// --- start --------------------------------------------------------------------------------------
+
+if (audio) {
+  $("play").addEventListener("click", toggle);
+  $("speed").addEventListener("change", (event) => { audio.playbackRate = Number(event.target.value); });
+  for (const name of ["play", "pause"]) {
+    audio.addEventListener(name, () => {
+      $("play").textContent = audio.paused ? $("play").dataset.play : $("play").dataset.pause;
+      if (name === "play") tick();
+    });
+  }
+  audio.addEventListener("seeked", () => follow());
+  audio.addEventListener("timeupdate", () => follow());
+  const tick = () => { if (!audio.paused) { follow(); requestAnimationFrame(tick); } };
+  if (page.dataset.start) jump(Number(page.dataset.start), false);
+  draw().then(() => follow(), (error) => {
+    const line = $("problem");
+    line.textContent = line.dataset.text.replace("{why}", error.message);
+    line.hidden = false;
+  });
+}
