@@ -125,7 +125,7 @@ closing AS (
     WHERE category = 'closing_question'
     GROUP BY call_id
 ),
--- the reply that counts follows within a few seconds, is short, asks nothing and complains of nothing
+-- the reply that counts opens with a no or with thanks, asks nothing and complains of nothing
 reply AS (
     SELECT
         closing.call_id,
@@ -141,6 +141,13 @@ nothing_left AS (
            said.text AS text
     FROM reply
     WHERE said.text NOT LIKE '%?%'
+      AND regexp_matches(
+          lower(said.text),
+          '^([^\p{L}]*(ой|да|ну|та|oh|ó|ok|okay|так))*[^\p{L}]*'
+          || '(нет|не|нету|нема|немає|ні|няма|no|nope|nothing|nem|nincs|semmi'
+          || '|все|всё|усё|усе|хватит|достаточно|хопіць|досить|that|пока'
+          || '|спасибо|дякую|дзякуй|дзякую|thank|thanks|köszönöm)([^\p{L}]|$)'
+      )
       AND NOT EXISTS (
           SELECT 1 FROM hit
           WHERE hit.call_id = reply.call_id AND hit.weight > 0

@@ -107,7 +107,10 @@ judged AS (
                 CASE WHEN after_question THEN 0.9 WHEN thanked THEN 0.5
                      WHEN agreed_before THEN 0.35 ELSE 0.7 END
             WHEN spoke_before = 'customer' AND spoke_after = 'customer' THEN
-                CASE WHEN pleased_after THEN 0.15 WHEN after_question THEN 0.7 ELSE 0.35 END
+                CASE WHEN pleased_after THEN 0.15
+                     -- asks again, or goes on with what kept them busy
+                     WHEN after_question AND after_text LIKE '%?%' THEN 0.7
+                     ELSE 0.35 END
             WHEN spoke_before = 'agent' AND spoke_after = 'customer' THEN
                 CASE WHEN pleased_after THEN 0.05 WHEN after_question THEN 0.5 ELSE 0.15 END
             WHEN spoke_before = 'agent' AND spoke_after = 'agent' THEN

@@ -23,8 +23,9 @@ WITH mentioned AS (
 )
 SELECT
     *,
-    -- the name breaks the last tie, so that one call never has two main topics
+    -- the name breaks the last tie, so that one call never has two main topics; call_date among
+    -- the keys lets a filter on the day pass through to the files
     row_number() OVER (
-        PARTITION BY call_id ORDER BY mentions DESC, first_ms, topic
+        PARTITION BY call_date, call_id ORDER BY mentions DESC, first_ms, topic
     ) = 1 AS main
 FROM mentioned;
