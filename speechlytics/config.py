@@ -57,6 +57,25 @@ class MetadataSource(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     unrecorded_calls: bool = True
 
 
+class ScreensConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A folder of screen captures, joined to calls by agent and time.
+
+    Captures that a sidecar lists, or that lie in ``NAME.screens`` beside a recording, come first.
+
+    Attributes:
+        folder: Folder, or fsspec URL.
+        pattern: Regex over the path below the folder, with a group ``agent_id`` or ``call_id``
+            and mostly ``time`` (and ``monitor``, where one agent has several); none means the
+            names of ``speechlytics screens record``. A picture or video without a match may have
+            a sidecar NAME.json with ``agent_id`` or ``call_id``, ``started_at``, ``duration_ms``.
+        utc: Times without an offset are UTC, not local.
+    """
+
+    folder: str
+    pattern: str | None = None
+    utc: bool = False
+
+
 class SourceConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where recordings come from and what is known about them.
 
@@ -74,6 +93,7 @@ class SourceConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             one call (legs sorted by ``leg`` unless ``legs`` orders them).
         legs: Values of ``leg`` in channel order, e.g. ``["rx", "tx"]``.
         metadata: Where metadata comes from, most trusted first.
+        screens: Where the agents' screen captures lie.
     """
 
     path: str
@@ -87,6 +107,7 @@ class SourceConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     leg_pattern: str | None = None
     legs: tuple[str, ...] = ()
     metadata: tuple[MetadataSource, ...] = ()
+    screens: ScreensConfig | None = None
 
 
 class AudioConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -212,10 +233,40 @@ class PhrasesConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class StoreConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where results go; the key file makes customer pseudonyms (default ``<store>.key``)."""
+    """Where results go.
+
+    Attributes:
+        path: Folder, or URL of a place in a bucket (``s3://bucket/store``).
+        key_file: Makes customer pseudonyms; ``<store>.key`` beside the store, for a bucket in the
+            folder of the pipeline file.
+        work: For a bucket: local folder of its lock, spool and catalog; a folder of the user's
+            cache unless given.
+        storage_options: What reaching a bucket needs, in delta-rs's names (``AWS_ENDPOINT_URL``,
+            ``AWS_REGION``, …). Secrets are better left to the environment.
+    """
 
     path: str = "store"
     key_file: str | None = None
+    work: str | None = None
+    storage_options: dict[str, str] = {}
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the store is a folder of this machine."""
+        return "://" not in self.path
+
+    @property
+    def name(self) -> str:
+        """Last part of the path."""
+        return self.path.rstrip("/").rsplit("/", 1)[-1]
+
+    @property
+    def key_path(self) -> Path:
+        """Where the key of the customer pseudonyms lies: beside a local store unless told."""
+        if self.key_file is not None:
+            return Path(self.key_file)
+        beside = f"{self.name}.key"
+        return Path(self.path).with_name(beside) if self.is_local else Path(beside).absolute()
 
 
 class RayConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -317,6 +368,8 @@ def check(config: Config, where: str) -> None:
         (f"source.metadata[{index}].pattern", entry.pattern)
         for index, entry in enumerate(config.source.metadata)
     ]
+    if config.source.screens is not None:
+        patterns.append(("source.screens.pattern", config.source.screens.pattern))
     for key, pattern in patterns:
         if pattern is None:
             continue
@@ -365,6 +418,13 @@ def _subclasses(base: type[Section]) -> list[type[Section]]:
     return [cls for cls in base.__subclasses__() if cls is not Config]
 
 
+def _key_file(store: StoreConfig, folder: Path) -> str | None:
+    """Made absolute; a bucket's is kept beside the pipeline file, never in the bucket."""
+    if store.key_file is None and store.is_local:
+        return None
+    return str(folder / Path(store.key_file or f"{store.name}.key").expanduser())
+
+
 def _resolve(config: Config, folder: Path) -> Config:
     """Make every path of a file absolute, so that the current folder no longer matters."""
 
@@ -383,6 +443,9 @@ def _resolve(config: Config, folder: Path) -> Config:
             source,
             path=absolute(source.path),
             metadata=tuple(replaced(entry, file=optional(entry.file)) for entry in source.metadata),
+            screens=None
+            if source.screens is None
+            else replaced(source.screens, folder=absolute(source.screens.folder)),
         ),
         audio=config.audio,
         activity=config.activity,
@@ -391,7 +454,8 @@ def _resolve(config: Config, folder: Path) -> Config:
         store=replaced(
             config.store,
             path=absolute(config.store.path),
-            key_file=optional(config.store.key_file),
+            key_file=_key_file(config.store, folder),
+            work=optional(config.store.work),
         ),
         run=config.run,
         export=tuple(replaced(entry, out=absolute(entry.out)) for entry in config.export),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from speechlytics.audio._decode import decode
 from speechlytics.audio._files import fingerprint
+from speechlytics.audio._length import video_length_ms
 from speechlytics.audio._playback import peaks, transcode, wav_bytes
 
-__all__ = ["decode", "fingerprint", "peaks", "transcode", "wav_bytes"]
+__all__ = ["decode", "fingerprint", "peaks", "transcode", "video_length_ms", "wav_bytes"]

@@ -28,7 +28,7 @@ from speechlytics.nightly._stream import Model, Stages, analyses
 from speechlytics.phrases import Matcher, PackSet, load_packs
 from speechlytics.records import CallAnalysis, Recording, StageSha256
 from speechlytics.runner import LocalRunner, Runner
-from speechlytics.sources import discover, load_or_create_key
+from speechlytics.sources import Captures, discover, load_or_create_key, open_captures
 from speechlytics.store import Store, Writer
 from speechlytics.transcribe import EngineSettings, ModelProcess, engine_settings
 
@@ -60,6 +60,14 @@ class Night:
     packs: PackSet
     engine: EngineSettings | None
     sha256: StageSha256
+    captures: Captures | None = None
+
+    def with_captures(self, analysis: CallAnalysis) -> CallAnalysis:
+        """The call with its agent's screen captures: only now is it known how long it is."""
+        if self.captures is None or analysis.facts is None:
+            return analysis
+        recording = self.captures.joined(analysis.recording, analysis.facts.duration_ms)
+        return replace(analysis, recording=recording)
 
 
 def open_night(config: Config) -> Night:
@@ -68,6 +76,7 @@ def open_night(config: Config) -> Night:
     Raises:
         ConfigError: a pack is wrong.
         ModelMissing: the model is not on this machine.
+        SourceError: the folder of screen captures is not there.
     """
     packs = load_packs([Path(folder) for folder in config.phrases.packs] or None)
     engine = engine_settings(config.transcribe) if config.run.transcribe else None
@@ -76,7 +85,8 @@ def open_night(config: Config) -> Night:
     if engine is not None:
         transcript = digest(activity, _heard_with(engine))
     phrases = phrases_sha256(packs, config.phrases) if engine is not None else None
-    return Night(config, packs, engine, StageSha256(activity, transcript, phrases))
+    sha256 = StageSha256(activity, transcript, phrases)
+    return Night(config, packs, engine, sha256, open_captures(config.source))
 
 
 def tasks(night: Night, store: Store, selection: Selection) -> Iterator[Task]:
@@ -85,13 +95,13 @@ def tasks(night: Night, store: Store, selection: Selection) -> Iterator[Task]:
     known = KnownCalls(store, days)
     source = night.config.source
     key = load_or_create_key(key_file(night.config))
-    return plan(discover(source, key=key), known, night.sha256, selection)
+    join = None if night.captures is None else night.captures.joined
+    return plan(discover(source, key=key), known, night.sha256, selection, join)
 
 
 def key_file(config: Config) -> Path:
-    """Where the key of the customer pseudonyms lies: beside the store unless configured."""
-    store = Path(config.store.path)
-    return Path(config.store.key_file or store.with_name(store.name + ".key"))
+    """Where the key of the customer pseudonyms lies: beside a local store unless configured."""
+    return config.store.key_path
 
 
 def run(
@@ -116,7 +126,7 @@ def run(
     started_at = datetime.now(UTC)
     run_id = f"{started_at:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
     night = open_night(config)
-    store = Store(config.store.path)
+    store = Store.configured(config.store)
     tally = Tally()
     with store.writer(run_id) as writer:
         record = _RunRow(store, night, run_id, started_at)
@@ -149,7 +159,7 @@ def _work(
             runner, model = _take_on(night, stack, make_runner)
             stages = _stages(night, matcher, model)
             for analysis in analyses(chain([first], recordings), runner, stages, tally):
-                publisher.add(analysis)
+                publisher.add(night.with_captures(analysis))
     publisher.flush()
     if todo.to_rescore:
         phrases = night.sha256.phrases

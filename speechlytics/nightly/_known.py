@@ -16,6 +16,7 @@ COLUMNS = (
     "failed_stage",
     "audio_size_bytes",
     "audio_modified_at",
+    "duration_ms",
     "stage_sha256",
     *METADATA,
 )
@@ -41,6 +42,7 @@ class KnownCalls(Mapping[str, Known]):
             stage_sha256=StageSha256(**(values["stage_sha256"] or {})),
             call_date=values["call_date"],
             metadata={name: values[name] for name in METADATA},
+            duration_ms=values["duration_ms"],
         )
 
     def __iter__(self) -> Iterator[str]:

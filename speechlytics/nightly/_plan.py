@@ -8,7 +8,7 @@ except where the source itself was out of reach: that is tried again every night
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Literal
@@ -49,6 +49,11 @@ class Known:
     stage_sha256: StageSha256
     call_date: date
     metadata: Mapping[str, Any]
+    duration_ms: int | None = None
+
+
+Join = Callable[[Recording, int | None], Recording]
+"""Adds what depends on a call's length (its screen captures): recording, duration → recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +87,15 @@ def plan(
     known: Mapping[str, Known],
     settings: StageSha256,
     selection: Selection,
+    join: Join | None = None,
 ) -> Iterator[Task]:
     """Yield a task per selected call, the ones with nothing to do among them."""
     started = 0
     for recording in recordings:
         if not selection.takes(recording):
             continue
-        task = _task(recording, known.get(recording.call_id), settings, selection.retry_failed)
+        stored = known.get(recording.call_id)
+        task = _task(recording, stored, settings, selection.retry_failed, join)
         if task.action != "nothing":
             if selection.limit is not None and started >= selection.limit:
                 return
@@ -97,11 +104,17 @@ def plan(
 
 
 def _task(
-    recording: Recording, known: Known | None, settings: StageSha256, retry_failed: bool
+    recording: Recording,
+    known: Known | None,
+    settings: StageSha256,
+    retry_failed: bool,
+    join: Join | None,
 ) -> Task:
     if why := _why_analyze(recording, known, settings, retry_failed):
         return Task(recording, "analyze", why)
     assert known is not None
+    if join is not None:
+        recording = join(recording, known.duration_ms)
     packs = settings.phrases
     scored = known.status in ("ok", "no_speech") and packs is not None
     if scored and known.stage_sha256.phrases != packs:

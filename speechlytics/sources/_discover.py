@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from speechlytics.config import SourceConfig
@@ -33,12 +35,23 @@ def discover(config: SourceConfig, *, key: bytes) -> Iterator[Recording]:
         ConfigError: the metadata settings do not fit the files.
     """
     listing = list_files(config.path, config.suffixes)
+    _leave_out_captures(listing, config)
     places = [
         open_place(entry, f"source.metadata[{index}]", listing)
         for index, entry in enumerate(config.metadata)
     ]
     context = Context(config, ZoneInfo(config.zone), key, listing.root)
     return _Discovery(listing, places, context).recordings()
+
+
+def _leave_out_captures(listing: Listing, config: SourceConfig) -> None:
+    """A screen video in a folder of captures below the source is no recording of a call."""
+    if config.screens is None or listing.root is None:
+        return
+    folder = Path(config.screens.folder).absolute()
+    if folder != listing.root and folder.is_relative_to(listing.root):
+        captures = f"{folder}{os.sep}"
+        listing.found = [file for file in listing.found if not file.uri.startswith(captures)]
 
 
 class _Discovery:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from speechlytics.buckets import open_filesystem
 from speechlytics.errors import SourceError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -86,24 +87,29 @@ class Listing:
         return bytes(content)
 
 
-def list_files(path: str, suffixes: tuple[str, ...]) -> Listing:
-    """List the recordings of a source.
+def list_files(path: str, suffixes: tuple[str, ...], *, key: str = "source.path") -> Listing:
+    """List the recordings of a source, or other files of its kind.
 
     Folders are walked without following links to folders; hidden files are passed over.
+
+    Args:
+        path: Folder, glob, file or fsspec URL.
+        suffixes: File name endings that are taken.
+        key: Where ``path`` stands in the pipeline file, for messages.
 
     Raises:
         SourceError: the source does not exist or cannot be listed.
     """
     endings = tuple(suffix.lower() for suffix in suffixes)
     if "://" in path and not path.startswith(("/", "file://")):
-        listing = _remote(path, endings)
+        listing = _remote(path, endings, key)
     else:
-        listing = _local(path.removeprefix("file://"), endings)
+        listing = _local(path.removeprefix("file://"), endings, key)
     listing.found.sort(key=lambda found: found.name)
     return listing
 
 
-def _local(path: str, endings: tuple[str, ...]) -> Listing:
+def _local(path: str, endings: tuple[str, ...], key: str) -> Listing:
     place = Path(path).absolute()
     if place.is_dir():
         listing = Listing(place)
@@ -116,12 +122,12 @@ def _local(path: str, endings: tuple[str, ...]) -> Listing:
     if place.is_file():
         return Listing(place.parent, [Found(str(place), place.name)])
     if not _WILD.intersection(path):
-        raise SourceError(f"source.path = {path!r} does not exist; check the path")
+        raise SourceError(f"{key} = {path!r} does not exist; check the path")
     parts = place.parts
     first = next(index for index, part in enumerate(parts) if _WILD.intersection(part))
     root = Path(*parts[:first])
     if not root.is_dir():
-        raise SourceError(f"source.path = {path!r}: folder {str(root)!r} does not exist")
+        raise SourceError(f"{key} = {path!r}: folder {str(root)!r} does not exist")
     found = [
         Found(name, Path(name).relative_to(root).as_posix())
         for name in glob.iglob(str(place), recursive=True)  # noqa: PTH207 - takes absolute ones
@@ -150,12 +156,10 @@ def _stat(path: str) -> Stored:
         return Stored()
 
 
-def _remote(url: str, endings: tuple[str, ...]) -> Listing:
-    import fsspec
-
+def _remote(url: str, endings: tuple[str, ...], key: str) -> Listing:
     entries: dict[str, Any] | None = None
     try:
-        filesystem, root = fsspec.core.url_to_fs(url)
+        filesystem, root = open_filesystem(url)
         filesystem.invalidate_cache()
         wild = bool(_WILD.intersection(root))
         if wild:
@@ -164,11 +168,11 @@ def _remote(url: str, endings: tuple[str, ...]) -> Listing:
             entries = filesystem.find(root, detail=True)
     except Exception as error:  # every backend raises its own kinds
         raise SourceError(
-            f"source.path = {url!r} cannot be listed ({type(error).__name__}: {error}); check the "
+            f"{key} = {url!r} cannot be listed ({type(error).__name__}: {error}); check the "
             "address, the credentials and that its fsspec backend is installed"
         ) from error
     if entries is None:
-        raise SourceError(f"source.path = {url!r} does not exist; check the address")
+        raise SourceError(f"{key} = {url!r} does not exist; check the address")
     base = root.split("*", 1)[0].rsplit("/", 1)[0] if wild else root.rstrip("/")
     found = [
         Found(

@@ -14,12 +14,11 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from speechlytics.records import ScreenCapture
+from speechlytics.screens import IMAGES, VIDEOS
 from speechlytics.sources._clock import in_name
 from speechlytics.sources._fields import milliseconds, text
 from speechlytics.sources._listing import SCREENS_SUFFIX
 
-_VIDEOS = frozenset({".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v"})
-_IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".bmp"})
 # Nothing says how long the last picture of a call was valid.
 _LAST_IMAGE_MS = 1000
 _MOST = 10_000
@@ -42,7 +41,7 @@ def beside(uri: str, started_local: datetime) -> tuple[ScreenCapture, ...]:
         return ()
     timed = []
     for path in names[:_MOST]:
-        kind = _kind(path.name)
+        kind = kind_of(path.name)
         start_ms = _start_ms(path, started_local)
         if kind is not None and start_ms is not None:
             timed.append((start_ms, str(path), kind))
@@ -72,7 +71,7 @@ def from_sidecar(raw: object, recording_uri: str, root: Path | None) -> tuple[Sc
     for item in raw:
         if not isinstance(item, dict) or not isinstance(item.get("uri"), str):
             raise ValueError("an entry is not {uri, kind, start_ms, end_ms}")  # noqa: TRY004
-        kind = _kind(item["uri"]) if item.get("kind") is None else item["kind"]
+        kind = kind_of(item["uri"]) if item.get("kind") is None else item["kind"]
         if kind not in {"image", "video"}:
             raise ValueError(f"kind {kind!r} is neither image nor video")
         start_ms = milliseconds(item.get("start_ms"))
@@ -93,11 +92,12 @@ def _resolved(uri: str, recording_uri: str, root: Path | None) -> str:
     return str(path)
 
 
-def _kind(name: str) -> Literal["image", "video"] | None:
+def kind_of(name: str) -> Literal["image", "video"] | None:
+    """What a file is by its name; ``None`` for anything but a picture or a video."""
     suffix = PurePosixPath(name).suffix.lower()
-    if suffix in _VIDEOS:
+    if suffix in VIDEOS:
         return "video"
-    return "image" if suffix in _IMAGES else None
+    return "image" if suffix in IMAGES else None
 
 
 def _start_ms(path: Path, started_local: datetime) -> int | None:

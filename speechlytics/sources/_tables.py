@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from speechlytics.buckets import open_url
 from speechlytics.errors import SourceError
 
 _DELIMITERS = ",;\t|"
@@ -31,10 +32,8 @@ def read_bytes(path: str, key: str) -> bytes:
     Raises:
         SourceError: naming the file and the configuration key.
     """
-    import fsspec
-
     try:
-        with fsspec.open(path if "://" in path else f"file://{path}", "rb") as file:
+        with open_url(path if "://" in path else f"file://{path}") as file:
             return bytes(file.read())
     except Exception as error:  # every backend raises its own kinds
         raise SourceError(
