@@ -28,7 +28,7 @@ from speechlytics.sources._clock import instant
 from speechlytics.sources._fields import milliseconds, text
 from speechlytics.sources._listing import Found, Listing, list_files
 from speechlytics.sources._screens import kind_of
-from speechlytics.sources._shots import LONGEST_IMAGE_MS, Shot, start_of, unix_ms
+from speechlytics.sources._shots import Shot, lanes_of, start_of, unix_ms
 
 _SIDECAR_BYTES = 65_536
 _FOLDERS_KEPT = 256
@@ -135,15 +135,17 @@ class Whole:
 
     def __init__(self, folder: str, names: Names) -> None:
         listing = list_files(folder, tuple(IMAGES | VIDEOS), key="source.screens.folder")
-        self._agents, self._calls = _grouped(listing.found, listing, names)
+        agents, self._calls = _grouped(listing.found, listing, names)
+        self._agents = {agent: lanes_of(shots) for agent, shots in agents.items()}
 
     def shots(self, recording: Recording, first: datetime, last: datetime) -> Iterable[Shot]:
         """Captures that may belong to a call, at least those from ``first`` to ``last``."""
-        # The picture after the call's end says how long the last one lasted.
-        low, high = unix_ms(first), unix_ms(last) + LONGEST_IMAGE_MS
+        low, high = unix_ms(first), unix_ms(last)
         found = [*self._calls.get(recording.call_id, ())]
-        mine = self._agents.get(recording.agent_id or "", ())
-        found += mine[bisect_left(mine, low, key=start_of) : bisect_right(mine, high, key=start_of)]
+        for lane in self._agents.get(recording.agent_id or "", ()):
+            # and the next one, which says how long the last lasted
+            end = bisect_right(lane, high, key=start_of) + 1
+            found += lane[bisect_left(lane, low, key=start_of) : end]
         return found
 
 

@@ -12,8 +12,8 @@ from typing import Literal
 from speechlytics.records import ScreenCapture
 
 _SHORTEST_IMAGE_MS = 1000
-LONGEST_IMAGE_MS = 300_000
-"""A foreign recorder does not say how long a picture stayed true; more than this is a guess."""
+# A foreign recorder does not say how long a picture stayed true; more than this is a guess.
+_LONGEST_IMAGE_MS = 300_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
@@ -60,12 +60,8 @@ def captures_during(
     """
     call_start = unix_ms(started_at)
     call_end = call_start + duration_ms
-    lanes: dict[tuple[str, str], list[Shot]] = defaultdict(list)
-    for shot in shots:
-        lanes[shot.kind, shot.lane].append(shot)
     found = []
-    for lane in lanes.values():
-        lane.sort(key=start_of)
+    for lane in lanes_of(shots):
         low = max(0, bisect_right(lane, call_start, key=start_of) - 1)
         high = bisect_left(lane, call_end, key=start_of)
         for index in range(low, high):
@@ -77,6 +73,14 @@ def captures_during(
     return tuple(sorted(found, key=lambda capture: (capture.start_ms, capture.uri)))
 
 
+def lanes_of(shots: Iterable[Shot]) -> list[list[Shot]]:
+    """Captures that follow upon each other, each lane by time."""
+    lanes: dict[tuple[str, str], list[Shot]] = defaultdict(list)
+    for shot in shots:
+        lanes[shot.kind, shot.lane].append(shot)
+    return [sorted(lane, key=start_of) for lane in lanes.values()]
+
+
 def _end(shot: Shot, following: int | None, told: int | None) -> int:
     shortest = shot.start_ms + _SHORTEST_IMAGE_MS
     if shot.kind == "video":
@@ -84,7 +88,7 @@ def _end(shot: Shot, following: int | None, told: int | None) -> int:
             return max(told, shot.start_ms)
         return following if following is not None else shortest
     if told is None:
-        told = shortest if following is None else shot.start_ms + LONGEST_IMAGE_MS
+        told = shortest if following is None else shot.start_ms + _LONGEST_IMAGE_MS
     end = max(told, shortest)
     return end if following is None else min(end, following)
 
