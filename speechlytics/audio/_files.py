@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from speechlytics.buckets import open_url
 from speechlytics.errors import AudioError
 
 _CHUNK_BYTES = 1 << 20
@@ -89,12 +90,10 @@ def _refuse_irregular(path: Path, uri: str) -> None:
 @contextmanager
 def _fetched(url: str) -> Iterator[Path]:
     """Copy a remote file here for as long as it is needed; the name keeps its suffix."""
-    import fsspec
-
     suffix = PurePosixPath(urlsplit(url).path).suffix[:12]
     with tempfile.NamedTemporaryFile(prefix="speechlytics-", suffix=suffix) as copy:
         try:
-            with fsspec.open(url, "rb") as remote:
+            with open_url(url) as remote:
                 shutil.copyfileobj(remote, copy, _CHUNK_BYTES)
             copy.flush()
         # Every fsspec backend raises its own kinds, botocore's and aiohttp's among them.

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from speechlytics.cli._app import app, example
-from speechlytics.cli._places import StoreOption, store_path
+from speechlytics.cli._places import StoreOption, open_store
 from speechlytics.errors import ConfigError
 
 
@@ -49,7 +49,6 @@ def export(
 ) -> None:
     """Write a view to a file, or calls to vCon files, each whole or not at all."""
     from speechlytics.export import export as write
-    from speechlytics.store import Store
 
     if what == "vcon":
         if form is not None or new:
@@ -58,14 +57,14 @@ def export(
 
         days = {"since": since.date() if since else None, "until": until.date() if until else None}
         files = nightly.export_vcons(
-            Store(store_path(store)), out, call_ids=call or (), inline=inline, **days
+            open_store(store), out, call_ids=call or (), inline=inline, **days
         )
         typer.echo(f"{len(files)} calls to {out}")
         return
     if call or inline:
         raise ConfigError("--call and --inline are for `export vcon`")
     done = write(
-        Store(store_path(store)),
+        open_store(store),
         what,
         out,
         form=form,

@@ -56,7 +56,7 @@ def review(
     pipeline = Path(PIPELINE_FILE)
     audio = config.load(pipeline).audio if pipeline.is_file() else config.AudioConfig()
     settings = ReviewSettings(
-        store=store_path(store).absolute(),
+        store=Path(store_path(store)),
         host=host,
         port=port,
         reviewer=reviewer or getpass.getuser(),

@@ -15,7 +15,13 @@ import typer
 
 from speechlytics import config
 from speechlytics.cli._app import EXIT_ERROR, EXIT_FAILED_CALLS, app, example
-from speechlytics.cli._places import PIPELINE_FILE, StoreOption, store_path
+from speechlytics.cli._places import (
+    PIPELINE_FILE,
+    StoreOption,
+    absolute,
+    open_store,
+    store_path,
+)
 from speechlytics.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -102,7 +108,7 @@ def status(
     from speechlytics.cli._table import as_text
     from speechlytics.store import connect
 
-    connection = connect(store_path(store))
+    connection = connect(open_store(store))
     runs = connection.execute(
         "SELECT run_id, started_at, finished_at, status, counts, model_id, host "
         "FROM runs ORDER BY started_at DESC LIMIT 5"
@@ -139,11 +145,11 @@ def _waiting() -> int | None:
         return None
     settings = config.load(path)
     night = nightly.open_night(settings)
-    planned = nightly.tasks(night, Store(settings.store.path), nightly.Selection())
+    planned = nightly.tasks(night, Store.configured(settings.store), nightly.Selection())
     return sum(task.action != "nothing" for task in planned)
 
 
-def _pipeline(pipeline: Path | None, source: str | None, store: Path | None) -> config.Config:
+def _pipeline(pipeline: Path | None, source: str | None, store: str | None) -> config.Config:
     """The pipeline that the arguments mean.
 
     Raises:
@@ -152,13 +158,13 @@ def _pipeline(pipeline: Path | None, source: str | None, store: Path | None) -> 
     if source is not None:
         if pipeline is not None:
             raise ConfigError("give either a pipeline file or --source, not both")
-        where = source if "://" in source else str(Path(source).absolute())
-        target = store_path(store).absolute()
+        where = absolute(source)
+        target = store_path(store)
         return config.Config(
             source=config.SourceConfig(
                 path=where, metadata=(config.MetadataSource(kind="sidecar"),)
             ),
-            store=config.StoreConfig(path=str(target)),
+            store=config.StoreConfig(path=target),
         )
     path = pipeline or Path(PIPELINE_FILE)
     if pipeline is None and not path.is_file():
@@ -169,7 +175,7 @@ def _pipeline(pipeline: Path | None, source: str | None, store: Path | None) -> 
     loaded = config.load(path)
     if store is None:
         return loaded
-    return config.replace(loaded, store=config.replace(loaded.store, path=str(store.absolute())))
+    return config.replace(loaded, store=config.replace(loaded.store, path=absolute(store)))
 
 
 def _overridden(
@@ -205,7 +211,7 @@ def _dry_run(settings: config.Config, selection: Selection, as_json: bool) -> No
     from speechlytics.store import Store
 
     night = nightly.open_night(settings)
-    planned = list(nightly.tasks(night, Store(settings.store.path), selection))
+    planned = list(nightly.tasks(night, Store.configured(settings.store), selection))
     rows = [
         (task.recording.call_id, task.action, task.why, task.recording.problem or "")
         for task in planned

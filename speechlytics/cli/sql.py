@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from speechlytics.cli._app import EXIT_ERROR, app, example
-from speechlytics.cli._places import StoreOption, store_path
+from speechlytics.cli._places import StoreOption, open_store
 from speechlytics.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def sql(
     """Ask the store: every table, view and macro, read-only."""
     from speechlytics.store import connect
 
-    connection = connect(store_path(store))
+    connection = connect(open_store(store))
     if file is not None:
         if query is not None:
             raise ConfigError("give either a query or --file, not both")
@@ -83,7 +83,7 @@ def views(
     """Print the SQL that sets up every view and macro, to paste into any DuckDB client."""
     from speechlytics.store import views_sql
 
-    typer.echo(views_sql(store_path(store), root=root))
+    typer.echo(views_sql(open_store(store), root=root))
 
 
 def _show(connection: duckdb.DuckDBPyConnection, query: str, form: Format) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from speechlytics import config
 from speechlytics.cli._app import EXIT_FAILED_CALLS, app, example
-from speechlytics.cli._places import PIPELINE_FILE, StoreOption, store_path
+from speechlytics.cli._places import PIPELINE_FILE, StoreOption, open_store, store_section
 from speechlytics.cli.rules import Packs, rules
 
 if TYPE_CHECKING:
@@ -57,9 +57,8 @@ def _days(store: Store, since: datetime | None) -> list[date] | None:
 def rescore(packs: Packs = None, since: Since = None, store: StoreOption = None) -> None:
     """Apply changed phrase packs to stored segments: no audio, no speech model."""
     from speechlytics import nightly
-    from speechlytics.store import Store
 
-    opened, phrases = Store(store_path(store)), _phrases()
+    opened, phrases = open_store(store), _phrases()
     done, current = nightly.rescore(opened, _packs(packs, phrases), phrases, _days(opened, since))
     typer.echo(f"{done} calls scored again, {current} were up to date")
 
@@ -71,9 +70,8 @@ def diff(
     """Show which calls changed packs would gain and lose against the stored calls."""
     from speechlytics import nightly
     from speechlytics.cli._table import as_text
-    from speechlytics.store import Store
 
-    opened, phrases = Store(store_path(store)), _phrases()
+    opened, phrases = open_store(store), _phrases()
     changes = nightly.rules_diff(opened, _packs(packs, phrases), phrases, _days(opened, since))
     if as_json:
         rows = [(c.rule_id, c.before, c.after, list(c.gained), list(c.lost)) for c in changes]
@@ -118,7 +116,7 @@ def evaluate(
 
     labelled = read_truth(truth, phrases)
     ids = [call.call_id for call in labelled]
-    report = measure(labelled, tables_from_store(connect(store_path(store)), ids))
+    report = measure(labelled, tables_from_store(connect(open_store(store)), ids))
     if as_json:
         typer.echo(report.to_json())
         return
@@ -153,9 +151,9 @@ def import_transcripts(
     from speechlytics import nightly
     from speechlytics.store import Store
 
-    path, phrases = store_path(store).absolute(), _phrases()
+    section, phrases = store_section(store), _phrases()
     taken = nightly.import_transcripts(
-        Store(path),
+        Store.configured(section),
         files,
         _packs(packs, phrases),
         nightly.Reading(
@@ -164,7 +162,7 @@ def import_transcripts(
             speakers=nightly.parse_speakers(speaker or []),
             text_key=text_key,
         ),
-        key_file=path.with_name(path.name + ".key"),
+        key_file=section.key_path,
         config=phrases,
     )
     _say(taken, "calls")
@@ -204,7 +202,7 @@ def import_vcon(
     from speechlytics import nightly
 
     path = Path(PIPELINE_FILE)
-    target = config.StoreConfig(path=str(store_path(store).absolute()))
+    target = store_section(store)
     if path.is_file():
         settings = config.load(path)
         if store is not None:
@@ -232,9 +230,8 @@ def import_vcon(
 def import_reviews(files: Files, store: StoreOption = None) -> None:
     """Take in QA verdicts from CSV or JSON lines: call_id, verdict, reviewer, reason, note."""
     from speechlytics import nightly
-    from speechlytics.store import Store
 
-    _say(nightly.import_reviews(Store(store_path(store)), files), "verdicts")
+    _say(nightly.import_reviews(open_store(store), files), "verdicts")
 
 
 def _say(taken: Taken, what: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from speechlytics.buckets import open_url
 from speechlytics.errors import ConfigError, StoreError
 from speechlytics.store import Store, durable
 from speechlytics.vcon import SoundFile, to_vcon
@@ -116,11 +117,9 @@ def _sounds(call: dict[str, Any], inline: bool) -> list[SoundFile]:
 
 
 def _sound(uri: str, inline: bool) -> SoundFile:
-    import fsspec
-
     url = uri if "://" in uri else f"file://{quote(uri)}"
     try:
-        with fsspec.open(uri if "://" in uri else Path(uri).absolute().as_uri(), "rb") as stream:
+        with open_url(uri if "://" in uri else Path(uri).absolute().as_uri()) as stream:
             if inline:
                 content = stream.read()
                 return SoundFile(url, hashlib.sha512(content).digest(), content)

@@ -83,7 +83,7 @@ def import_vcons(
         StoreLocked: a run is at work on this store.
     """
     run_id = f"import-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
-    store = Store(config.store.path)
+    store = Store.configured(config.store)
     with store.writer(run_id) as writer:
         job = _Import(config, store, writer, reading or VconReading(), make_runner or local_runner)
         for path in files:

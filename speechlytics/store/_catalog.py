@@ -147,6 +147,7 @@ class Builder:
 
         if self._connection is None:
             self._connection = duckdb.connect(config={"threads": 1})
+            self._place.show_to(self._connection)
         connection = self._connection
         try:
             where = _views.text_literal(str(path))
@@ -186,6 +187,7 @@ def connect(place: Place, sql: Sequence[SqlFile] | None = None) -> duckdb.DuckDB
     if read_state(place) is None:
         snapshots(place)
     connection = duckdb.connect()
+    place.show_to(connection)
     try:
         if catalog.exists():
             connection.execute(

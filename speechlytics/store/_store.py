@@ -6,11 +6,12 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from speechlytics.config import StoreConfig
 from speechlytics.errors import StoreError
 from speechlytics.records import Segment, Silence
 from speechlytics.schema import TABLES
@@ -33,7 +34,10 @@ class Store:
 
     Args:
         root: Folder, or URL of a bucket.
-        storage_options: What reaching a bucket needs, in delta-rs's names.
+        storage_options: What reaching a bucket needs, in delta-rs's names; the rest comes from
+            the environment.
+        work_folder: Local folder for the lock, the spool and the catalog of a bucket; a folder
+            of the user's cache unless given.
         sql: SQL files to load instead of the package's (tests).
     """
 
@@ -42,10 +46,17 @@ class Store:
         root: str | os.PathLike[str],
         storage_options: Mapping[str, str] | None = None,
         *,
+        work_folder: str | os.PathLike[str] | None = None,
         sql: Sequence[SqlFile] | None = None,
     ) -> None:
-        self.place = Place(os.fspath(root), dict(storage_options or {}))
+        work = None if work_folder is None else os.fspath(work_folder)
+        self.place = Place(os.fspath(root), dict(storage_options or {}), work_folder=work)
         self.sql = sql
+
+    @classmethod
+    def configured(cls, section: StoreConfig) -> Self:
+        """The store that section ``[store]`` of a pipeline file names."""
+        return cls(section.path, section.storage_options, work_folder=section.work)
 
     def __repr__(self) -> str:
         return f"Store({self.place.root!r})"

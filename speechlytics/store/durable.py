@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
+from speechlytics.buckets import arrow_filesystem, as_fsspec, is_s3, options_of
 from speechlytics.errors import StoreError
 
 Hook = Callable[[str, str], None]
@@ -90,8 +91,11 @@ class Place:
 
     Attributes:
         root: Absolute path or URL, without a trailing slash.
-        storage_options: What delta-rs needs to reach a bucket (region, endpoint, keys).
+        storage_options: What delta-rs needs to reach a bucket (region, endpoint, keys); what is
+            left out is taken from the environment.
         filesystem: How files are reached; found from ``root`` when not given.
+        work_folder: Local folder for the lock, the spool and the catalog of a bucket; without
+            it a folder in the user's cache.
         opened: Delta tables kept open by a writer (opening one costs more than writing a call
             a hundred times); ``None`` opens afresh each time.
     """
@@ -99,6 +103,7 @@ class Place:
     root: str
     storage_options: Mapping[str, str] = field(default_factory=dict)
     filesystem: pafs.FileSystem = None
+    work_folder: str | None = None
     opened: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -107,8 +112,13 @@ class Place:
             root = str(Path(root).expanduser().absolute())
         object.__setattr__(self, "root", root)
         if self.filesystem is None:
-            found = pafs.LocalFileSystem() if self.is_local else _bucket(root, self.storage_options)
+            local = self.is_local
+            found = (
+                pafs.LocalFileSystem() if local else arrow_filesystem(root, self.storage_options)
+            )
             object.__setattr__(self, "filesystem", found)
+        if is_s3(root):
+            object.__setattr__(self, "storage_options", options_of(self.storage_options))
 
     @property
     def is_local(self) -> bool:
@@ -130,6 +140,8 @@ class Place:
         """Local folder for locks, spool and catalog: the store itself, or a cache for a bucket."""
         if self.is_local:
             return Path(self.root)
+        if self.work_folder is not None:
+            return Path(self.work_folder).expanduser().absolute()
         base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         key = hashlib.sha256(self.root.encode()).hexdigest()[:16]
         return Path(base).expanduser() / "speechlytics" / key
@@ -144,6 +156,11 @@ class Place:
             return self.uri(name)
         parts = urlsplit(self.root)
         return f"{parts.netloc}{parts.path}/{name}"
+
+    def show_to(self, connection: Any) -> None:
+        """Let a DuckDB connection read the files of a bucket, without its httpfs extension."""
+        if is_s3(self.root):
+            connection.register_filesystem(as_fsspec(self.filesystem))
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """A small JSON file, or ``None`` when there is none.
@@ -218,18 +235,3 @@ class Place:
             and "/_" not in info.path[len(root) :]
             and info.mtime.timestamp() <= limit
         ]
-
-
-def _bucket(root: str, options: Mapping[str, str]) -> pafs.FileSystem:
-    """Filesystem of a bucket URL; delta-rs's option names are translated for S3."""
-    if not root.startswith("s3://"):
-        return pafs.FileSystem.from_uri(root)[0]
-    upper = {key.upper(): value for key, value in options.items()}
-    return pafs.S3FileSystem(
-        access_key=upper.get("AWS_ACCESS_KEY_ID"),
-        secret_key=upper.get("AWS_SECRET_ACCESS_KEY"),
-        session_token=upper.get("AWS_SESSION_TOKEN"),
-        region=upper.get("AWS_REGION"),
-        endpoint_override=upper.get("AWS_ENDPOINT_URL"),
-        allow_bucket_creation=False,
-    )
