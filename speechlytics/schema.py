@@ -169,6 +169,19 @@ PHRASE_HITS = pa.schema(
     ]
 )
 
+POSTINGS = pa.schema(
+    [
+        _field("key", pa.string(), "Stem; or = and a word as it was said.", nullable=False),
+        _CALL_ID,
+        _CALL_DATE,
+        _field("segment_id", pa.int32(), "Segment with a word of that stem; NULL of a = key."),
+        _field("start_ms", pa.int64(), "Start of the segment, ms."),
+        _field("role", pa.string(), "Who said it."),
+        _field("stem", pa.string(), "Of a = key: a stem of the word."),
+        _RUN_ID,
+    ]
+)
+
 RULES = pa.schema(
     [
         _field("rule_id", pa.string(), "Rule.", nullable=False),
@@ -223,12 +236,16 @@ AUDIT = pa.schema(
 )
 
 PARTITION_KEY = "call_date"
-PARTITIONED: tuple[str, ...] = ("calls", "segments", "silences", "phrase_hits")
+CALL_TABLES: tuple[str, ...] = ("calls", "segments", "silences", "phrase_hits")
+"""What a finished call brings."""
+PARTITIONED: tuple[str, ...] = (*CALL_TABLES, "postings")
+"""Tables by day: those, and what the store makes of them."""
 TABLES: dict[str, pa.Schema] = {
     "calls": CALLS,
     "segments": SEGMENTS,
     "silences": SILENCES,
     "phrase_hits": PHRASE_HITS,
+    "postings": POSTINGS,
     "rules": RULES,
     "reviews": REVIEWS,
     "runs": RUNS,

@@ -14,7 +14,7 @@ from speechlytics.phrases._matcher import CallText, Matcher
 from speechlytics.phrases._packs import PackSet, load_packs, shipped_packs_folder
 from speechlytics.phrases._question import is_question
 from speechlytics.phrases._rules import Problem, Rule
-from speechlytics.phrases._search import stem_keys
+from speechlytics.phrases._search import stem_keys, word_stems
 from speechlytics.phrases._turns import TurnCounts, TurnTruth, compare_turns
 
 __all__ = [
@@ -33,4 +33,5 @@ __all__ = [
     "shipped_packs_folder",
     "stem_keys",
     "test_text",
+    "word_stems",
 ]

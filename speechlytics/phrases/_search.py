@@ -14,13 +14,19 @@ def stem_keys(text: str, language: str | None = None) -> list[frozenset[str]]:
         text: A query or a segment; punctuation, case and ё/е do not matter.
         language: ``"be-ru"`` gives keys of both; ``None`` of all languages.
     """
+    return [keys for _, keys in word_stems(text, language)]
+
+
+def word_stems(text: str, language: str | None = None) -> list[tuple[str, frozenset[str]]]:
+    """Each word of ``text`` in its normal spelling, and its keys; see :func:`stem_keys`."""
     languages = LANGUAGES if language is None else languages_of(language)
-    keys: list[frozenset[str]] = []
+    keys: list[tuple[str, frozenset[str]]] = []
     for word in words(text):
         if word.isdecimal():
             said = {language: numeral_words(word, language) for language in languages}
             single = {v for p in said.values() if len(p) == 1 for v in p[0]}
-            keys.append(frozenset({word}) | single)
+            keys.append((word, frozenset({word}) | single))
         else:
-            keys.append(frozenset().union(*(word_keys(word, entry) for entry in languages)))
+            found = (word_keys(word, entry) for entry in languages)
+            keys.append((word, frozenset().union(*found)))
     return keys

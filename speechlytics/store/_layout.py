@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from speechlytics.store import _files
+from speechlytics.store import _files, _postings
 from speechlytics.store._files import LiveFile
 from speechlytics.store.durable import Place
 
@@ -116,7 +116,7 @@ def change_day(
     add: tuple[LiveFile, ...] = ()
     if kept.num_rows:
         ordered = _sorted(table, kept)
-        add = (_files.write(place, table, ordered, partition.day, _group_rows(kept)),)
+        add = (_files.write(place, table, ordered, partition.day, _group_rows(table, kept)),)
     return Change(add, (*stale, *merged))
 
 
@@ -134,6 +134,8 @@ def _without(rows: pa.Table, call_ids: pa.Array) -> pa.Table:
 
 def _sorted(table: str, rows: pa.Table) -> pa.Table:
     """Rows in file order; rows that are sorted already are not moved."""
+    if table == _postings.TABLE:
+        return _postings.in_order(rows)
     keys = [(name, "ascending") for name in ORDER[table]]
     indices = pc.sort_indices(rows.select([k for k, _ in keys]), sort_keys=keys).to_numpy()
     if bool((indices[1:] > indices[:-1]).all()):
@@ -141,8 +143,10 @@ def _sorted(table: str, rows: pa.Table) -> pa.Table:
     return rows.take(indices)
 
 
-def _group_rows(rows: pa.Table) -> int:
+def _group_rows(table: str, rows: pa.Table) -> int:
     """Rows per row group, so that a group holds about :data:`CALLS_PER_GROUP` calls."""
+    if table == _postings.TABLE:
+        return _postings.ROWS_PER_GROUP
     calls = max(1, int(pc.count_distinct(rows.column("call_id")).as_py()))
     count: int = rows.num_rows
     return max(1, -(-count * CALLS_PER_GROUP // calls))

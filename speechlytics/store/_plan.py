@@ -41,12 +41,15 @@ def plan(
         holders = ids.holders("calls", calls, call_ids)
         old_days = {file.day for file in holders if file.day is not None}
         _refuse_moved(ids, tables, holders)
+        nobody = call_ids.slice(0, 0)
         for name, rows in tables.items():
             new = by_day(rows) if rows.num_rows else {}
             for day in sorted({*old_days, *new}):
                 day_rows = new.get(day, rows.slice(0, 0))
                 partition = Partition(name, day, tuple(live[name].get(day, ())))
-                changes[name].append(change_day(ids, partition, day_rows, call_ids))
+                # A call has postings only where it is: elsewhere the long column is not read.
+                gone = call_ids if name != "postings" or day in old_days else nobody
+                changes[name].append(change_day(ids, partition, day_rows, gone))
     except Exception as error:
         discard(place, _merged(changes))
         if isinstance(error, (OSError, pa.ArrowException)):

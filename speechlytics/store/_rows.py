@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from speechlytics.records import CallAnalysis, Role, Segment, Silence, Word
-from speechlytics.schema import CALLS, PARTITIONED, PHRASE_HITS, SEGMENTS, SILENCES, TABLES, WORDS
+from speechlytics.schema import CALL_TABLES, CALLS, PHRASE_HITS, SEGMENTS, SILENCES, TABLES, WORDS
 
 MS_PER_MINUTE = 60_000
 
@@ -31,7 +31,7 @@ def tables_from(analyses: Iterable[CallAnalysis], run_id: str) -> dict[str, pa.T
 
 def empty_tables() -> dict[str, pa.Table]:
     """The partitioned tables without rows."""
-    return {name: TABLES[name].empty_table() for name in PARTITIONED}
+    return {name: TABLES[name].empty_table() for name in CALL_TABLES}
 
 
 def _table(schema: pa.Schema, columns: dict[str, Any]) -> pa.Table:

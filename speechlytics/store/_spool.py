@@ -1,6 +1,6 @@
 """Finished calls on their way to the store: an append-only file that survives a killed run.
 
-A file starts with the schemas of the four partitioned tables; then follow frames, one per
+A file starts with the schemas of the four tables of a call; then follow frames, one per
 append, each with one Arrow IPC record batch per table and a checksum. A frame counts only when
 it is whole, so a torn tail loses the calls of the last append and nothing else.
 """
@@ -20,7 +20,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from speechlytics.errors import StoreError
-from speechlytics.schema import PARTITIONED, TABLES
+from speechlytics.schema import CALL_TABLES, TABLES
 from speechlytics.store._rows import empty_tables
 from speechlytics.store.durable import step, sync_folder
 
@@ -49,7 +49,7 @@ class Spool:
         Raises:
             StoreError: the disk is full or fails; what was appended before stays readable.
         """
-        payload = b"".join(_encode(tables[name]) for name in PARTITIONED)
+        payload = b"".join(_encode(tables[name]) for name in CALL_TABLES)
         frame = FRAME.pack(MARK, len(payload), zlib.crc32(payload)) + payload
         try:
             stream = self._stream or self._open()
@@ -92,7 +92,7 @@ class Spool:
         step("write", str(self._path))
         stream = self._path.open("xb")
         self._stream = stream
-        schemas = b"".join(_sized(TABLES[n].serialize().to_pybytes()) for n in PARTITIONED)
+        schemas = b"".join(_sized(TABLES[n].serialize().to_pybytes()) for n in CALL_TABLES)
         stream.write(MAGIC + schemas)
         sync_folder(self._folder)
         return stream
@@ -112,7 +112,7 @@ def read(path: Path) -> list[dict[str, pa.Table]]:
         return []
     view, at = memoryview(data), len(MAGIC)
     schemas: list[pa.Schema] = []
-    for _ in PARTITIONED:
+    for _ in CALL_TABLES:
         part, at = _take(view, at)
         if part is None:
             return []
@@ -140,7 +140,7 @@ def merge(frames: Iterable[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
             kept.append({name: _without(table, later) for name, table in frame.items()})
         later.update(ids)
     kept.append(empty_tables())
-    return {name: pa.concat_tables([f[name] for f in reversed(kept)]) for name in PARTITIONED}
+    return {name: pa.concat_tables([f[name] for f in reversed(kept)]) for name in CALL_TABLES}
 
 
 def _without(table: pa.Table, call_ids: set[str]) -> pa.Table:
@@ -171,7 +171,7 @@ def _encode(table: pa.Table) -> bytes:
 def _decode(payload: memoryview, schemas: list[pa.Schema]) -> dict[str, pa.Table]:
     tables: dict[str, pa.Table] = {}
     at = 0
-    for name, schema in zip(PARTITIONED, schemas, strict=True):
+    for name, schema in zip(CALL_TABLES, schemas, strict=True):
         part, at = _take(payload, at)
         if not part:
             tables[name] = TABLES[name].empty_table()

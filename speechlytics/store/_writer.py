@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from speechlytics.errors import StoreError
 from speechlytics.records import CallAnalysis
-from speechlytics.schema import PARTITIONED, SCHEMA_VERSION, TABLES
+from speechlytics.schema import CALL_TABLES, SCHEMA_VERSION, TABLES
 from speechlytics.sql import SqlFile
-from speechlytics.store import _catalog, _plan, _publish, _spool
+from speechlytics.store import _catalog, _plan, _postings, _publish, _spool
 from speechlytics.store._layout import CallIds, Change
 from speechlytics.store._lock import turn
 from speechlytics.store._publish import Published, State
@@ -157,7 +157,8 @@ class Writer:
     ) -> Published | None:
         if call_ids is None:
             call_ids = tables["calls"].column("call_id").combine_chunks()
-        changes = _plan.plan(self._place, self._ids, tables, call_ids=call_ids)
+        whole = _postings.with_postings(tables)
+        changes = _plan.plan(self._place, self._ids, whole, call_ids=call_ids)
         return self._finish(changes, spooled, len(call_ids))
 
     def _finish(
@@ -188,11 +189,11 @@ def _check(tables: Mapping[str, pa.Table], *, complete: bool = False) -> None:
         StoreError: a table is missing or unknown, columns differ from the schema, a call occurs
             twice, or a row belongs to no call of the batch.
     """
-    missing = {"calls"} - tables.keys() if not complete else set(PARTITIONED) - tables.keys()
-    if missing or tables.keys() - set(PARTITIONED):
+    missing = {"calls"} - tables.keys() if not complete else set(CALL_TABLES) - tables.keys()
+    if missing or tables.keys() - set(CALL_TABLES):
         raise StoreError(
             f"tables to publish: {sorted(tables)}; missing: {sorted(missing)}, "
-            f"known: {list(PARTITIONED)} (schema version {SCHEMA_VERSION})"
+            f"known: {list(CALL_TABLES)} (schema version {SCHEMA_VERSION})"
         )
     for name, rows in tables.items():
         if not rows.schema.equals(TABLES[name]):

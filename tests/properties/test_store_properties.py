@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from speechlytics.schema import PARTITIONED
 from speechlytics.store import Store, connect, tables_from
+from speechlytics.store._postings import with_postings
 from tests.store_calls import SQL, analysis, rows_of
 
 calls = st.builds(
@@ -40,7 +41,7 @@ def test_the_last_publication_of_a_call_is_what_is_there(nights) -> None:
                     writer.add([call])
                 writer.publish()
                 model.update({call.recording.call_id: call for call in night})
-        expected = tables_from(model.values(), "run")
+        expected = with_postings(tables_from(model.values(), "run"))
         with connect(store) as connection:
             for table in PARTITIONED:
                 got = connection.sql(f"FROM {table}").to_arrow_table()

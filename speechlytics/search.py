@@ -1,0 +1,151 @@
+"""Where words were said, in whatever form: by stem, over the postings of the store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from speechlytics.errors import ConfigError
+from speechlytics.phrases import stem_keys
+from speechlytics.store import Store
+
+if TYPE_CHECKING:
+    import duckdb
+
+FIRST_DAYS = 4
+"""Newest days that are looked through first; then twice as many, until enough is found."""
+_CHUNK = re.compile(r"\S+")
+_EDGE = re.compile(r"^[\W_]+|[\W_]+$")
+
+Stems = frozenset[str]
+
+MOMENTS = """
+WITH wanted AS (SELECT unnest($1::VARCHAR[]) AS key, unnest($2::INTEGER[]) AS word),
+places AS (
+    SELECT postings.call_date, postings.call_id, postings.segment_id
+    FROM postings
+    JOIN wanted USING (key)
+    WHERE {days}
+    GROUP BY ALL
+    HAVING count(DISTINCT wanted.word) = $3
+)
+SELECT call_id, calls.started_local, segments.role, segments.start_ms, segments.end_ms,
+    segments.text, segments.language, calls.recording_uri
+FROM places
+JOIN segments USING (call_date, call_id, segment_id)
+JOIN calls USING (call_date, call_id)
+WHERE {days}
+  AND ($4 IS NULL OR segments.role = $4)
+  AND ($5 IS NULL OR coalesce(segments.language, calls.language) LIKE '%' || $5 || '%')
+ORDER BY calls.started_at DESC, call_id, segments.start_ms, segment_id
+LIMIT $6
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A segment that holds a form of every word.
+
+    Attributes:
+        call_id: The call.
+        started_local: Start of the call, wall-clock time.
+        role: Who spoke.
+        start_ms, end_ms: The segment, ms from the start of the recording.
+        text: What was said.
+        marks: Start and end of each found word in ``text``.
+        recording_uri: Where to hear it.
+    """
+
+    call_id: str
+    started_local: datetime | None
+    role: str | None
+    start_ms: int
+    end_ms: int
+    text: str
+    marks: tuple[tuple[int, int], ...]
+    recording_uri: str | None
+
+    def marked(self, before: str = "**", after: str = "**") -> str:
+        """The text with the found words between marks."""
+        parts, at = [], 0
+        for start, end in self.marks:
+            parts += [self.text[at:start], before, self.text[start:end], after]
+            at = end
+        return "".join([*parts, self.text[at:]])
+
+
+def search(
+    store: Store,
+    words: str,
+    *,
+    since: date | None = None,
+    until: date | None = None,
+    role: str | None = None,
+    language: str | None = None,
+    limit: int = 20,
+) -> list[Moment]:
+    """Find the segments in which each of the words was said in some form, newest calls first.
+
+    Args:
+        store: The store.
+        words: One word or several, in any form and order.
+        since: First call date, included.
+        until: Last call date, included.
+        role: Only what this role said.
+        language: Only segments of this language; the words are then read as of this language.
+        limit: At most so many.
+
+    Raises:
+        ConfigError: there is no word to search for.
+        StoreError: there is no store.
+    """
+    stems = list(dict.fromkeys(stem_keys(words, language)))
+    if not stems:
+        raise ConfigError(f"{words!r} holds no word to search for")
+    keys = [(key, number) for number, one in enumerate(stems) for key in sorted(one)]
+    parameters = [[k for k, _ in keys], [n for _, n in keys], len(stems), role, language]
+    found: list[Moment] = []
+    with store.connect() as connection:
+        days = [d for d in store.days() if (since or d) <= d <= (until or d)]
+        for first, last in _newest_first(days):
+            left = limit - len(found)
+            if left <= 0:
+                break
+            rows = _rows(connection, first, last, [*parameters, left])
+            found += [_moment(row, frozenset().union(*stems)) for row in rows]
+    return found
+
+
+def _newest_first(days: Sequence[date]) -> Iterator[tuple[date, date]]:
+    """Ranges of days, newest first, each twice as long as the one before."""
+    end, length = len(days), FIRST_DAYS
+    while end > 0:
+        start = max(0, end - length)
+        yield days[start], days[end - 1]
+        end, length = start, length * 2
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, first: date, last: date, parameters: list[Any]
+) -> list[tuple[Any, ...]]:
+    # Literal days: only those leave other days' files closed.
+    days = f"call_date BETWEEN DATE '{first.isoformat()}' AND DATE '{last.isoformat()}'"
+    return connection.execute(MOMENTS.replace("{days}", days), parameters).fetchall()
+
+
+def _moment(row: tuple[Any, ...], wanted: Stems) -> Moment:
+    call_id, started_local, role, start_ms, end_ms, text, language, uri = row
+    marks = tuple(marks_in(text, wanted, language))
+    return Moment(call_id, started_local, role, start_ms, end_ms, text, marks, uri)
+
+
+def marks_in(text: str, wanted: Collection[str], language: str | None) -> Iterator[tuple[int, int]]:
+    """Start and end of each word of ``text`` that has one of the stems."""
+    for chunk in _CHUNK.finditer(text):
+        if any(not keys.isdisjoint(wanted) for keys in stem_keys(chunk.group(), language)):
+            inner = _EDGE.sub("", chunk.group())
+            start = chunk.start() + chunk.group().index(inner)
+            yield start, start + len(inner)
