@@ -98,7 +98,7 @@ class Calls:
         if day is None:
             return None
         where = f"call_date = {literal(day)} AND call_id = ?"
-        found = self._catalog.rows(f"SELECT * FROM calls WHERE {where}", [call_id])
+        found = self._catalog.rows(f"SELECT * FROM calls WHERE {where}", [call_id])  # noqa: S608 - our names
         return found[0] if found else None
 
     def view(self, call_id: str, hint: date | None, *, masked: bool) -> CallView | None:
@@ -112,7 +112,8 @@ class Calls:
         def own(table: str) -> list[Row]:
             order = "start_ms, end_ms"
             return self._catalog.rows(
-                f"SELECT * FROM {table} WHERE {where} ORDER BY {order}", [call_id]
+                f"SELECT * FROM {table} WHERE {where} ORDER BY {order}",  # noqa: S608 - our names
+                [call_id],
             )
 
         cover = mask if masked else _as_is
@@ -151,7 +152,7 @@ class Calls:
             scored = self._queues.known(call_id, day)
             if scored is None:
                 found = lens.rows(
-                    "SELECT *, (SELECT count(*) > 0 FROM unresolved_calls AS u"
+                    "SELECT *, (SELECT count(*) > 0 FROM unresolved_calls AS u"  # noqa: S608 - our names
                     f" WHERE u.call_id = s.call_id) AS unresolved"
                     f" FROM unresolved(min_score := -1000000, {since}) AS s WHERE call_id = ?",
                     [call_id],

@@ -42,8 +42,8 @@ def draw(
         write: A value as shown on the axis and in tooltips.
         top: Highest value of the axis, where it has a natural one.
     """
-    import pygal
-    from pygal.style import Style
+    import pygal  # type: ignore[import-untyped]  # it ships no types
+    from pygal.style import Style  # type: ignore[import-untyped]  # as above
 
     made: dict[Kind, Any] = {
         "line": pygal.Line, "bar": pygal.Bar, "across": pygal.HorizontalBar,

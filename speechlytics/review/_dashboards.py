@@ -17,6 +17,7 @@ from speechlytics.review._i18n import N_, name_of, translations
 from speechlytics.review._render import number, percent
 
 MOST_BARS = 12
+LONGEST_LABEL = 20
 FACTS_ONCE = (
     "CREATE TABLE facts_once AS FROM call_facts",
     "CREATE OR REPLACE VIEW call_facts AS FROM facts_once",
@@ -59,7 +60,8 @@ SPECS = (
     Spec(_BY_HOUR, _UNRESOLVED, "bar", "share",
          f"SELECT hour(started_local) AS hour, avg(unresolved::INT) AS share\n{_HOURLY}"),
     Spec(_BY_HOUR, _LEVEL, "line", "share",
-         f"SELECT hour(started_local) AS hour, service_level(answered, wait_ms) AS level\n{_HOURLY}",
+         "SELECT hour(started_local) AS hour, service_level(answered, wait_ms) AS level\n"
+         + _HOURLY,
          top=1.0),
     Spec(_BY_HOUR, N_("Calls"), "bar", "count",
          f"SELECT hour(started_local) AS hour, count(*) AS calls\n{_HOURLY}"),
@@ -80,7 +82,8 @@ SPECS = (
          "GROUP BY agent_id\nORDER BY dead_air_min DESC NULLS LAST"),
     Spec(_TOPICS, N_("Calls by main topic"), "across", "count",
          "SELECT topic, count(*) AS calls\nFROM call_topics\n"
-         "WHERE main AND call_date BETWEEN {first} AND {last}\nGROUP BY topic\nORDER BY calls DESC"),
+         "WHERE main AND call_date BETWEEN {first} AND {last}\n"
+         "GROUP BY topic\nORDER BY calls DESC"),
 )  # fmt: skip
 NEEDED = ("daily_kpis", "fcr_by_day", "call_facts", "call_topics", "service_level")
 
@@ -173,10 +176,16 @@ def _value(value: Any) -> float | None:
 def _label(value: Any, language: str) -> str:
     if isinstance(value, date):
         return f"{value:%d.%m}"
-    return f"{value:02d}" if isinstance(value, int) else name_of(str(value), language)
+    if isinstance(value, int):
+        return f"{value:02d}"
+    text = name_of(str(value), language)
+    return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…"
 
 
 def _writer(unit: str, language: str) -> Callable[[float], str]:
     if unit == "share":
         return partial(percent, language=language)
-    return partial(number, digits=1 if unit == "minutes" else 0, language=language)
+    if unit == "count":
+        # an axis may be marked between whole numbers: nothing is there
+        return lambda value: number(value, 0, language) if value == int(value) else ""
+    return partial(number, digits=1, language=language)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from math import sqrt
-from typing import Any, Literal, cast
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 from speechlytics.review._catalog import Catalog, Lens, Row, literal
@@ -33,10 +33,12 @@ SELECT
     scored.score, scored.reasons, scored.repeat_confirmed,
     unresolved_calls.call_id IS NOT NULL AS unresolved,
     list_transform(scored.reasons, lambda entry: entry.reason) AS reason_names,
+    main.topic,
     hash(calls.call_id) AS draw
 FROM calls
 JOIN scored USING (call_id)
 LEFT JOIN (SELECT call_id FROM unresolved_calls) AS unresolved_calls USING (call_id)
+LEFT JOIN (SELECT call_id, topic FROM call_topics WHERE main) AS main USING (call_id)
 WHERE calls.call_date BETWEEN {first} AND {last}
 """
 ALERTS = """
@@ -95,9 +97,9 @@ class Filters:
 
 def parse(given: Mapping[str, str]) -> Filters:
     """Filters of a request; what makes no sense is as if it were not there."""
-    lane = given.get("lane", "unresolved")
+    wanted = given.get("lane")
     return Filters(
-        lane=cast("Lane", lane) if lane in LANES else "unresolved",
+        lane=next((lane for lane in LANES if lane == wanted), "unresolved"),
         first=parse_day(given.get("first")),
         last=parse_day(given.get("last")),
         reviewed=given["reviewed"] if given.get("reviewed") in REVIEWED else "",
@@ -151,7 +153,7 @@ class QueuePage:
     filters: Filters
     rows: list[Row]
     total: int
-    counts: dict[str, int]
+    counts: dict[Lane, int]
     choices: Choices
     rate: RandomRate | None
 
@@ -203,7 +205,9 @@ class Queues:
         return None
 
     def _rank(self, first: date, last: date) -> Lens:
-        lens = self._catalog.lens(first, last, ("unresolved_calls", "silence_alerts"))
+        lens = self._catalog.lens(
+            first, last, ("unresolved_calls", "silence_alerts", "call_topics")
+        )
         days = {"first": literal(first), "last": literal(last)}
         since = f"'{first.isoformat()}'"
         lens.connection.execute(
@@ -273,7 +277,8 @@ def _reason(filters: Filters, lane: Lane) -> str:
 
 
 def _where(filters: Filters) -> tuple[str, list[Any]]:
-    clauses, parameters = [], []
+    clauses: list[str] = []
+    parameters: list[Any] = []
     for column, value in (
         ("queue", filters.queue), ("team", filters.team),
         ("agent_id", filters.agent), ("language", filters.language),
@@ -318,16 +323,14 @@ ORDER = {
 
 def _count(filters: Filters) -> tuple[str, list[Any]]:
     where, parameters = _where(filters)
-    return f"SELECT count(*) FROM {_source(filters)} WHERE {where}", parameters
+    return f"SELECT count(*) FROM {_source(filters)} WHERE {where}", parameters  # noqa: S608 - our names
 
 
 def _select(filters: Filters) -> tuple[str, list[Any]]:
     where, parameters = _where(filters)
-    return (
-        f"SELECT * FROM {_source(filters)} WHERE {where} ORDER BY {ORDER[filters.lane]} "
-        f"LIMIT {PAGE_SIZE} OFFSET {PAGE_SIZE * (filters.page - 1)}",
-        parameters,
-    )
+    limit = f"LIMIT {PAGE_SIZE} OFFSET {PAGE_SIZE * (filters.page - 1)}"
+    order = f"ORDER BY {ORDER[filters.lane]}"
+    return f"SELECT * FROM {_source(filters)} WHERE {where} {order} {limit}", parameters  # noqa: S608 - our names
 
 
 def _choices(ask: _Ask) -> Choices:
@@ -345,7 +348,7 @@ def _choices(ask: _Ask) -> Choices:
 def _rate(ask: _Ask) -> RandomRate | None:
     drawn = f"FROM ranked ORDER BY draw, call_id LIMIT {RANDOM_SAMPLE}"
     row = ask.rows(
-        "SELECT count(*) FILTER (verdict <> 'unclear') AS reviewed, "
+        "SELECT count(*) FILTER (verdict <> 'unclear') AS reviewed, "  # noqa: S608 - our names
         "count(*) FILTER (verdict = 'unresolved') AS unresolved "
         f"FROM ({drawn}) AS ranked LEFT JOIN verdicts USING (call_id)",
         [],

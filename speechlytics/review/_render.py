@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -32,9 +33,8 @@ def environment(language: str) -> Environment:
         lstrip_blocks=True,
     )
     catalogue = translations(language)
-    made.install_gettext_callables(  # type: ignore[attr-defined] - added by the extension
-        catalogue.gettext, catalogue.ngettext, newstyle=True
-    )
+    install: Callable[..., None] = vars(made)["install_gettext_callables"]
+    install(catalogue.gettext, catalogue.ngettext, newstyle=True)
     made.filters.update(
         clock=clock,
         seconds=lambda ms: seconds(ms, language),
@@ -98,7 +98,8 @@ def seconds(ms: int | None, language: str) -> str:
     if ms is None:
         return "–"
     unit = translations(language).gettext("s")
-    return f"{number(ms / 1000, 0 if ms >= 10_000 else 1, language)}\u00a0{unit}"
+    digits = 0 if ms >= 10_000 or ms == 0 else 1
+    return f"{number(ms / 1000, digits, language)}\u00a0{unit}"
 
 
 def percent(share: float | None, language: str) -> str:

@@ -45,7 +45,7 @@ class ReviewSettings:
     unmasked: tuple[str, ...] = ()
     sql_box: bool = True
     secure_cookies: bool = False
-    audio: AudioConfig = AudioConfig()
+    audio: AudioConfig = field(default_factory=AudioConfig)
     cache_bytes: int = 2 << 30
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 

@@ -101,6 +101,7 @@ function showScreen(ms) {
     shown = at;
     const shot = shots[at];
     $("screen-none").hidden = at >= 0;
+    $("screen-at").hidden = at < 0;
     image.hidden = !shot || shot.kind !== "image";
     video.hidden = !shot || shot.kind !== "video";
     $("screen-at").textContent = shot ? clock(shot.start_ms / 1000) : "";
@@ -117,6 +118,11 @@ function showScreen(ms) {
     if (audio.paused !== video.paused) audio.paused ? video.pause() : video.play().catch(() => {});
   }
 }
+
+$("screen")?.addEventListener("click", () => {
+  const large = document.querySelector(".player").classList.toggle("large");
+  $("screen").setAttribute("aria-pressed", String(large));
+});
 
 // --- the waveform -------------------------------------------------------------------------------
 
@@ -158,7 +164,7 @@ async function draw() {
     ...(outline.peaks.length > 1 ? { splitChannels: channels(outline.peaks.length) } : { ...colours(), height: 88 }),
     barWidth: 2, barGap: 1, barRadius: 1, cursorWidth: 2, hideScrollbar: false,
     cspNonce: page.dataset.nonce,
-    plugins: [marks, Timeline.create({ height: 16, style: { fontSize: "10px" } })],
+    plugins: [marks, Timeline.create({ container: "#wave-time", height: 16, secondaryLabelOpacity: 1, style: { fontSize: "10px", color: "var(--soft)" } })],
   });
   wave.once("redrawcomplete", () => { page.dataset.drawn = "true"; });
   const put = () => {
@@ -172,7 +178,7 @@ async function draw() {
       if (region.element) region.element.title = `${mark.label} ${clock(mark.start_ms / 1000)}`;
     }
   };
-  wave.on("ready", put);
+  wave.on("ready", () => { put(); wave.setTime(audio.currentTime); });
   marks.on("region-clicked", (region, event) => { event.stopPropagation(); jump(region.start * 1000); });
   $("zoom").addEventListener("input", (event) => wave.zoom(Number(event.target.value)));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
