@@ -50,8 +50,8 @@ class Display:
         ]
 
     def _grabbed(self) -> list[tuple[int, Any]]:
-        # The first entry is all monitors together.
-        places = dict(enumerate(self._mss.monitors[1:], 1))
+        # The first entry is all monitors together; an X server without RandR names no others.
+        places = dict(enumerate(self._mss.monitors[1:] or self._mss.monitors, 1))
         numbers = self._wanted or tuple(places)
         if missing := [number for number in numbers if number not in places]:
             raise CaptureError(f"there is no monitor {missing[0]}, only {len(places)}")
