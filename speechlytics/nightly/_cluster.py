@@ -43,10 +43,11 @@ def crew(ray: RayConfig, size: ClusterSize, *, workers: int, device: str | None)
         model, models = ActorNeeds(0.0), 0
     else:
         on_gpu = device != "cpu" and size.gpus >= ray.model_gpus
-        smallest = min(size.node_cpus, default=1.0)
+        machines = [cpus for cpus in size.node_cpus if cpus > 0]  # a head may lend none
+        smallest = min(machines, default=1.0)
         cpus = ray.model_cpus or (1.0 if on_gpu else max(0.5, math.floor(MODEL_SHARE * smallest)))
         model = ActorNeeds(cpus, ray.model_gpus if on_gpu else 0.0)
-        found = size.gpus // ray.model_gpus if on_gpu else len(size.node_cpus)
+        found = size.gpus // ray.model_gpus if on_gpu else len(machines)
         models = ray.model_actors or max(1, int(found))
     left = size.cpus - models * model.cpus
     return Crew(models, model, workers or max(1, int(left // worker.cpus)), worker)

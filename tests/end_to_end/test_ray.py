@@ -233,6 +233,7 @@ def test_a_machine_that_leaves_takes_no_call_with_it(
         ({}, ClusterSize((16.0, 16.0), 2), "cpu", 2, ActorNeeds(12.0), 8),
         ({"model_gpus": 0.5}, ClusterSize((8.0,), 1), "cuda", 2, ActorNeeds(1.0, 0.5), 6),
         ({"model_actors": 3, "model_cpus": 2}, ClusterSize((8.0,), 0), "cpu", 3, ActorNeeds(2), 2),
+        ({}, ClusterSize((0.0, 16.0, 16.0), 0), "auto", 2, ActorNeeds(12.0), 8),
         ({}, ClusterSize((8.0, 8.0), 2), None, 0, ActorNeeds(0.0), 16),
     ],
 )  # fmt: skip
