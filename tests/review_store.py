@@ -5,12 +5,16 @@ No speech model: the transcript is what was said. Silences are measured, phrases
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
 import struct
+import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -204,3 +208,11 @@ def build(folder: Path, calls: Sequence[str] = CALLS, *, attacked: bool = True) 
         writer.publish()
     store.replace_rules([{**row, "run_id": "fixture"} for row in load_packs().rules_table()])
     return store
+
+
+@cache
+def shared() -> Store:
+    """The store that all tests of one process share; it goes with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="speechlytics-review-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return build(folder)
