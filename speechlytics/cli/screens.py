@@ -43,10 +43,11 @@ def record(
     monitor: Annotated[
         list[int] | None, typer.Option(help="Monitor to record, from 1; repeatable; else all.")
     ] = None,
-    form: Annotated[Literal["webp", "png", "jpeg"], typer.Option("--format", help="Format.")] = (
-        "webp"
-    ),
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of webp and jpeg.")] = 80,
+    form: Annotated[
+        Literal["webp", "png", "jpeg"],
+        typer.Option("--format", help="Picture format; webp and png are lossless."),
+    ] = ("webp"),
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of jpeg.")] = 80,
     threshold: Annotated[
         float,
         typer.Option(

@@ -42,8 +42,8 @@ class RecorderSettings:
         pause_file: While this file exists nothing is captured; ``None`` means ``pause`` in the
             agent's folder.
         monitors: Numbers of the monitors to record, from 1; none means all.
-        form: Picture format.
-        quality: Of WebP and JPEG, 1–100.
+        form: Picture format; WebP and PNG are lossless.
+        quality: Of JPEG, 1–100.
         min_change_share: Share of the picture's 8 × 8 pixel blocks that must differ from the
             last picture kept for a new one to be kept (see ``_change.py``).
         keep_days: Older pictures of this agent are deleted; ``None`` keeps them.
