@@ -1,0 +1,168 @@
+"""From the queue to the second that proves it, by mouse and by keyboard, in a real browser."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+
+from speechlytics.store import Store
+from tests.browser.conftest import Watched
+from tests.review_store import DEMO, HOSTILE_ID, SILENCE_SCREEN_MS, truth
+
+AXE = Path(__file__).parent / "vendor" / "axe-4.14.1.min.js"
+SERIOUS = {"serious", "critical"}
+NEAR_S = 0.3
+PAGES = ("/queue", "/queue?lane=alerts", "/queue?lane=random", "/call?id=demo-01", "/rules",
+         "/dashboards", "/sql")  # fmt: skip
+
+
+def spoken(call_id: str, text: str) -> tuple[float, float]:
+    """When a word was said, by the truth from which the sound was made."""
+    words = [w for turn in truth()[call_id]["turns"] for w in turn["words"]]
+    return next((start, end) for word, start, end in words if word.startswith(text))
+
+
+def paused_at(watched: Watched) -> float:
+    watched.page.evaluate("document.getElementById('audio').pause()")
+    return watched.position()
+
+
+def test_two_clicks_from_the_queue_to_the_moment(watched: Watched) -> None:
+    page = watched.open("/queue")
+    page.locator(".queue .why a", has_text="Problem persists").first.click()
+    page.wait_for_selector("#call[data-drawn]", state="attached")
+    page.wait_for_function("document.getElementById('audio').currentTime > 1")
+    start, _ = spoken("demo-01", "равно")
+    assert watched.position() == pytest.approx(start, abs=0.6)
+    # and a card jumps to its own moment
+    hanging = page.locator(".reason", has_text="Question left hanging")
+    said_ms = int(hanging.get_attribute("data-jump"))
+    page.evaluate("document.getElementById('audio').playbackRate = 0.1")
+    hanging.click()
+    page.wait_for_function(
+        f"Math.abs(document.getElementById('audio').currentTime - {said_ms / 1000}) < {NEAR_S}"
+    )
+    assert paused_at(watched) == pytest.approx(said_ms / 1000, abs=NEAR_S)
+
+
+def test_a_word_is_heard_by_a_click_and_lit_while_said(watched: Watched) -> None:
+    page = watched.call()
+    start, end = spoken("demo-01", "перезвоним")
+    page.evaluate("document.getElementById('audio').playbackRate = 0.1")
+    page.locator(".w", has_text="перезвоним").click()
+    page.wait_for_function(f"document.getElementById('audio').currentTime >= {start - 0.01}")
+    assert start - 0.05 <= paused_at(watched) <= start + NEAR_S
+    page.evaluate(f"document.getElementById('audio').currentTime = {(start + end) / 2}")
+    page.wait_for_selector(".w.lit:has-text('перезвоним')")
+    assert page.locator(".w.lit").count() == 1
+
+
+def test_screens_follow_the_sound(watched: Watched) -> None:
+    page = watched.call()
+    for second in (5, 41, 20):
+        page.evaluate(f"document.getElementById('audio').currentTime = {second + 0.4}")
+        page.wait_for_selector(f"#call[data-shown='{second * 1000 // SILENCE_SCREEN_MS}']")
+    page.wait_for_function("document.getElementById('screen-image').naturalWidth > 0")
+    assert page.locator(".pause.alert .thumb img").count() == 4
+
+
+def test_gsm_recording_plays(watched: Watched) -> None:
+    page = watched.call("/call?id=gsm")
+    page.click("#play")
+    page.wait_for_function("document.getElementById('audio').currentTime > 0.2")
+    assert page.evaluate("document.getElementById('audio').duration") == pytest.approx(56.3, abs=1)
+
+
+def test_keyboard_alone_gives_a_verdict_and_goes_on(watched: Watched, store: Store) -> None:
+    page = watched.open("/queue")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.className") == "open"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#call[data-drawn]", state="attached")
+    page.keyboard.press("j")
+    page.wait_for_function("document.getElementById('audio').currentTime > 1")
+    page.keyboard.press("Space")  # the card has the focus: a press is a click there
+    page.keyboard.press("Escape")
+    page.keyboard.press("Space")
+    page.wait_for_function("document.getElementById('audio').paused")
+    page.keyboard.press("2")
+    page.keyboard.press("n")
+    page.keyboard.type("слышно: заработало")
+    first = page.url
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: url != first)
+    assert "/call?id=" in page.url
+    rows = store.read("reviews").to_pylist()
+    last = max(rows, key=lambda row: row["reviewed_at"])
+    assert (last["verdict"], last["note"]) == ("resolved", "слышно: заработало")
+
+
+def test_filters_change_the_list_and_the_address(watched: Watched) -> None:
+    page = watched.open("/queue")
+    page.select_option("select[name=agent]", "A04")
+    page.wait_for_url("**agent=A04**")
+    page.wait_for_function("document.querySelectorAll('.queue .item').length === 1")
+    page.reload()
+    assert page.input_value("select[name=agent]") == "A04"
+
+
+def test_texts_of_callers_run_no_code(watched: Watched) -> None:
+    from urllib.parse import quote
+
+    page = watched.open("/queue")
+    page.goto(f"{watched.address}/call?id={quote(HOSTILE_ID, safe='')}&day=2026-11-09")
+    page.wait_for_selector("#problem:not([hidden])")
+    assert page.title().startswith("Call x")
+    assert page.locator("img[src=x], .call script").count() == 0
+    watched.errors.clear()  # its recording is no sound: the browser says 404, as it should
+
+
+@pytest.mark.parametrize(
+    ("path", "watched"),
+    [*((path, {"color_scheme": "light"}) for path in PAGES)]
+    + [(path, {"color_scheme": "dark"}) for path in ("/queue", "/call?id=demo-01")],
+    indirect=["watched"],
+)
+def test_accessible(watched: Watched, path: str) -> None:
+    page = watched.call(path) if path.startswith("/call") else watched.open(path)
+    # axe is evaluated by the debugger, which no policy of the page forbids
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    bad = [
+        (v["id"], [node["html"][:120] for node in v["nodes"]][:3])
+        for v in found["violations"]
+        if v["impact"] in SERIOUS
+    ]
+    assert bad == []
+
+
+@pytest.mark.parametrize("path", ["/queue", "/call?id=demo-01"])
+def test_russian(watched: Watched, path: str) -> None:
+    page = watched.open("/lang?to=ru&next=/rules")
+    page.goto(watched.address + path)
+    assert page.get_attribute("html", "lang") == "ru"
+    assert page.locator(".bar nav a").first.inner_text() == "Очередь"
+
+
+def test_two_hundred_listen_at_once(address: str) -> None:
+    whole = (DEMO / "demo-01.ogg").read_bytes()
+
+    async def listen() -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=200)
+        async with httpx.AsyncClient(base_url=address, limits=limits, timeout=120) as client:
+            return await asyncio.gather(
+                *(
+                    client.get(
+                        "/audio?id=demo-01&day=2026-11-09",
+                        headers={"Range": f"bytes={100 * i}-{100 * i + 99}"},
+                    )
+                    for i in range(200)
+                )
+            )
+
+    for number, answer in enumerate(asyncio.run(listen())):
+        assert answer.status_code == 206
+        assert answer.content == whole[100 * number : 100 * number + 100]
