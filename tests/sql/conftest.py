@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,6 +14,7 @@ import pytest
 
 from speechlytics.schema import TABLES
 from speechlytics.sql import sql_files
+from speechlytics.store._postings import postings_of
 
 START = datetime(2026, 10, 5, 6, 0, tzinfo=UTC)  # a Monday, 09:00 in Moscow
 DAY = timedelta(days=1)
@@ -20,9 +23,9 @@ DAY = timedelta(days=1)
 class Catalog:
     """Rows by table; call ``ready()`` after the last one."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path) -> None:
         self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
-        self.con = duckdb.connect()
+        self.con = duckdb.connect(file)
 
     def call(self, call_id: str, *, day: float = 0, **values: Any) -> str:
         started = START + day * DAY
@@ -86,8 +89,11 @@ class Catalog:
         self.rows[table].append({"run_id": "test", **values})
 
     def ready(self) -> Catalog:
+        segments = pa.Table.from_pylist(self.rows["segments"], schema=TABLES["segments"])
         for name, schema in TABLES.items():
-            self.con.register("incoming", pa.Table.from_pylist(self.rows[name], schema=schema))
+            given = pa.Table.from_pylist(self.rows[name], schema=schema)
+            made = postings_of(segments) if name == "postings" else given
+            self.con.register("incoming", made)
             self.con.execute(f"CREATE TABLE {name} AS FROM incoming")
             self.con.unregister("incoming")
         for file in sql_files():
@@ -106,21 +112,35 @@ class Catalog:
         return rows[0]
 
 
-@pytest.fixture
-def catalog() -> Iterator[Catalog]:
-    made = Catalog()
-    yield made
-    made.con.close()
+@pytest.fixture(scope="session")
+def empty_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalog without rows, made once: creating the views costs more than any query here."""
+    file = tmp_path_factory.mktemp("catalog") / "empty.duckdb"
+    with duckdb.connect(file) as con:
+        for name, schema in TABLES.items():
+            con.register("incoming", schema.empty_table())
+            con.execute(f"CREATE TABLE {name} AS FROM incoming")
+            con.unregister("incoming")
+        for sql in sql_files():
+            con.execute(sql.statement)
+    return file
 
 
 @pytest.fixture
-def new_catalog() -> Iterator[Callable[[], Catalog]]:
+def new_catalog(empty_catalog: Path, tmp_path: Path) -> Iterator[Callable[[], Catalog]]:
     made: list[Catalog] = []
 
     def make() -> Catalog:
-        made.append(Catalog())
+        file = tmp_path / f"{len(made)}.duckdb"
+        shutil.copy(empty_catalog, file)
+        made.append(Catalog(file))
         return made[-1]
 
     yield make
     for one in made:
         one.con.close()
+
+
+@pytest.fixture
+def catalog(new_catalog: Callable[[], Catalog]) -> Catalog:
+    return new_catalog()

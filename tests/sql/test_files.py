@@ -20,6 +20,7 @@ PROMISED = {
 }  # fmt: skip
 
 KEYS = {
+    "search('когда')": "call_id, segment_id",
     "unresolved()": "call_id",
     "unresolved_calls": "call_id",
     "call_reasons()": "call_id, reason",
