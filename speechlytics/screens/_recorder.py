@@ -87,6 +87,11 @@ class Recorder:
             shelf = Shelf(settings)
         except OSError as error:
             raise ConfigError(f"{settings.agent_path}: cannot be used ({error})") from error
+        if not settings.flag.parent.is_dir():
+            raise ConfigError(
+                f"{settings.flag}: the pause file's folder does not exist; make it, or name "
+                "another place with --pause-file"
+            )
         lock = FileLock(settings.agent_path / LOCK_NAME)
         try:
             lock.acquire(timeout=0)
@@ -126,7 +131,7 @@ class Recorder:
         settings = self.settings
         if self._paused():
             self._last.clear()  # what is on the screen afterwards is kept anew
-            self._trouble_is("paused", f"paused while {settings.flag} exists")
+            self._trouble_is("paused", f"paused: {_why_paused(settings.flag)}")
             return settings.every_s
         at = datetime.now(UTC)
         try:
@@ -168,9 +173,11 @@ class Recorder:
             self._trim(shelf)
 
     def _paused(self) -> bool:
+        flag = self.settings.flag
         try:
-            return self.settings.flag.exists()
-        except OSError:  # a share that is away: nobody knows, so nothing is captured
+            # Where the flag's folder is away, nobody knows: nothing is captured.
+            return flag.exists() or not flag.parent.is_dir()
+        except OSError:
             return True
 
     def _over(self, shelf: Shelf) -> bool:
@@ -198,3 +205,8 @@ class Recorder:
         fields = {"event": event, "agent_id": self.settings.agent_id, **more}
         shown = ", ".join(f"{key} {value}" for key, value in more.items())
         log.info("%s: %s", event, shown, extra={"fields": fields})
+
+
+def _why_paused(flag: Path) -> str:
+    there = flag.parent.is_dir()
+    return f"{flag} exists" if there else f"the folder of {flag} is away"

@@ -226,6 +226,24 @@ def test_a_flag_that_appears_while_writing_wins(
     assert recorder.kept == 0
 
 
+def test_a_flag_that_cannot_be_seen_counts_as_set(tmp_path: Path) -> None:
+    place = tmp_path / "share"
+    place.mkdir()
+
+    def unmounted() -> object:
+        place.rmdir()
+        return screen(RED)
+
+    film = Film([screen(), screen(), unmounted, screen(BLUE)])
+    settings = RecorderSettings("A07", tmp_path / "out", every_s=0.02, pause_file=place / "flag")
+    recorder = Recorder(settings, screen=film)
+    threading.Timer(0.4, recorder.stop).start()
+    recorder.run()
+    assert len(list((tmp_path / "out").rglob("*.webp"))) == 1
+    with pytest.raises(ConfigError, match="--pause-file"):
+        Recorder(settings, screen=Film([screen()])).run()
+
+
 def lost() -> object:
     raise CaptureError("display ':0' cannot be captured: gone")
 
