@@ -166,18 +166,22 @@ def boundary_errors_ms(truth: TrueCall, seen: Observed) -> list[int]:
 
 
 def _words(truth: TrueCall, seen: Observed) -> Counted:
-    """Word and character errors per role: turns of a role against its segments, in order."""
+    """Word and character errors per role: turns of a role against its segments, in order.
+
+    Where a mono recording tells nobody apart, all that was said counts as one speaker's.
+    """
     said: dict[Role, list[str]] = defaultdict(list)
     heard: dict[Role, list[str]] = defaultdict(list)
+    mixed = bool(seen.heard) and all(segment.role == "unknown" for segment in seen.heard)
     for turn in truth.turns:
-        said[turn.role].append(turn.text)
+        said["unknown" if mixed else turn.role].append(turn.text)
     for segment in seen.heard:
         heard[segment.role].append(segment.text)
     for role, texts in said.items():
         if role == "ivr":
             continue
         reference = _plain(texts)
-        hypothesis = _plain(heard[role] or heard["unknown"])
+        hypothesis = _plain(heard[role])
         if not reference:
             continue
         import jiwer
