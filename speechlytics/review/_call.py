@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,6 +15,8 @@ from speechlytics.review._queue import Queues
 
 OVERTALK_MIN_MS = 300
 """Shortest overlap that is drawn; the same that ``calls.overtalk_ms`` counts."""
+KEPT_CALLS = 64
+"""Judgements kept: page and waveform of a call ask for the same one."""
 THUMBNAILS = 4
 """Most captures shown around one silence."""
 
@@ -86,11 +89,24 @@ class CallView:
         return sorted([*self.turns, *worth], key=lambda item: (item.start_ms, item.end_ms))
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the views say about a call; changes only with a publication."""
+
+    score: float | None
+    unresolved: bool
+    reasons: list[Row]
+    alerts: list[Row]
+    chain: list[Row]
+    topics: list[str]
+
+
 class Calls:
     """Finds calls and what belongs to them."""
 
     def __init__(self, catalog: Catalog, queues: Queues) -> None:
         self._catalog, self._queues = catalog, queues
+        self._judged: OrderedDict[tuple[Any, ...], Judged] = OrderedDict()
 
     def row(self, call_id: str, hint: date | None = None) -> Row | None:
         """The row of ``calls``."""
@@ -118,20 +134,18 @@ class Calls:
 
         cover = mask if masked else _as_is
         hits = own("phrase_hits")
-        judged = self._judge(call_id, day)
-        weights = {r["reason"]: r["weight"] for r in judged["reasons"]}
-        for reason in judged["reasons"]:
-            reason["quote"] = cover(reason["quote"] or "")
+        judged = self._known(call_id, day)
+        weights = {r["reason"]: r["weight"] for r in judged.reasons}
         return CallView(
             call=call,
-            score=judged["score"],
-            unresolved=judged["unresolved"],
-            reasons=judged["reasons"],
+            score=judged.score,
+            unresolved=judged.unresolved,
+            reasons=[{**r, "quote": cover(r["quote"] or "")} for r in judged.reasons],
             turns=[_turn(row, hits, weights, masked=masked) for row in own("segments")],
-            pauses=_pauses(own("silences"), judged["alerts"], screens_of(call)),
-            chain=judged["chain"],
+            pauses=_pauses(own("silences"), judged.alerts, screens_of(call)),
+            chain=judged.chain,
             reviews=self._reviews(call_id, cover),
-            topics=judged["topics"],
+            topics=judged.topics,
             screens=screens_of(call),
         )
 
@@ -143,7 +157,17 @@ class Calls:
             row["note"] = cover(row["note"] or "")
         return found
 
-    def _judge(self, call_id: str, day: date) -> dict[str, Any]:
+    def _known(self, call_id: str, day: date) -> Judged:
+        """A call's judgement, kept for as long as nothing is published."""
+        key = (self._catalog.state().calls_version, call_id)
+        found = self._judged.get(key)
+        if found is None:
+            found = self._judged[key] = self._judge(call_id, day)
+            while len(self._judged) > KEPT_CALLS:
+                self._judged.popitem(last=False)
+        return found
+
+    def _judge(self, call_id: str, day: date) -> Judged:
         """Score, reasons, alerts and chain, over the customer's calls only."""
         lens = self._catalog.lens(day, day, ("unresolved_calls", "contact_chain", "call_topics"))
         try:
@@ -172,14 +196,14 @@ class Calls:
             )
         finally:
             lens.close()
-        return {
-            "score": scored["score"] if scored else None,
-            "unresolved": bool(scored and scored["unresolved"]),
-            "reasons": [dict(r) for r in (scored["reasons"] or ())] if scored else [],
-            "alerts": alerts,
-            "chain": chain,
-            "topics": [row["topic"] for row in topics],
-        }
+        return Judged(
+            score=scored["score"] if scored else None,
+            unresolved=bool(scored and scored["unresolved"]),
+            reasons=list(scored["reasons"] or ()) if scored else [],
+            alerts=alerts,
+            chain=chain,
+            topics=[row["topic"] for row in topics],
+        )
 
 
 def _as_is(text: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from math import sqrt
@@ -158,6 +159,11 @@ class QueuePage:
     rate: RandomRate | None
 
     @property
+    def before(self) -> int:
+        """Rows on the pages before this one."""
+        return PAGE_SIZE * (self.filters.page - 1)
+
+    @property
     def pages(self) -> int:
         """Number of pages."""
         return max(1, -(-self.total // PAGE_SIZE))
@@ -221,14 +227,7 @@ class Queues:
     def page(self, filters: Filters) -> QueuePage:
         """One page of the queue, worst first."""
         filters = self.period(filters)
-        assert filters.first is not None
-        assert filters.last is not None
-        lens = self.ranking(filters.first, filters.last)
-        with lens.cursor() as cursor:
-            with self._catalog.state().cursor() as current:
-                verdicts = current.sql(VERDICTS).to_arrow_table()
-            cursor.register("verdicts", verdicts)
-            ask = _Ask(cursor)
+        with self._asking(filters) as ask:
             counts = {
                 lane: ask.one(*_count(replace(filters, lane=lane, reason=_reason(filters, lane))))
                 for lane in LANES
@@ -247,15 +246,31 @@ class Queues:
 
     def next_after(self, filters: Filters, call_id: str) -> Row | None:
         """The first call after this one in the same queue that nobody has reviewed."""
-        page = self.page(replace(filters, page=1))
-        found = False
-        for number in range(1, page.pages + 1):
-            rows = page.rows if number == 1 else self.page(replace(filters, page=number)).rows
-            for row in rows:
-                if found and row["call_id"] != call_id and row["verdict"] is None:
-                    return row
-                found = found or row["call_id"] == call_id
+        filters = self.period(filters)
+        with self._asking(filters) as ask:
+            where, parameters = _where(filters)
+            order = f"WHERE {where} ORDER BY {ORDER[filters.lane]}"
+            ids = f"SELECT call_id, verdict FROM {_source(filters)} {order}"  # noqa: S608 - our names
+            listed = ask.rows(ids, parameters)
+            at = next((i for i, row in enumerate(listed) if row["call_id"] == call_id), -1)
+            for number in range(at + 1, len(listed)):
+                row = listed[number]
+                if row["verdict"] is None and row["call_id"] != call_id:
+                    one = f"SELECT * FROM {_source(filters)} {order} LIMIT 1 OFFSET {number}"  # noqa: S608 - our names
+                    return ask.rows(one, parameters)[0]
         return None
+
+    @contextlib.contextmanager
+    def _asking(self, filters: Filters) -> Iterator[_Ask]:
+        """A period's ranking, with the verdicts of this moment beside it."""
+        assert filters.first is not None
+        assert filters.last is not None
+        lens = self.ranking(filters.first, filters.last)
+        with lens.cursor() as cursor:
+            with self._catalog.state().cursor() as current:
+                verdicts = current.sql(VERDICTS).to_arrow_table()
+            cursor.register("verdicts", verdicts)
+            yield _Ask(cursor)
 
 
 class _Ask:

@@ -74,10 +74,7 @@ class KnownHost:
     def __init__(self, app: ASGIApp, settings: ReviewSettings) -> None:
         self.app = app
         self._any_address = not is_loopback(settings.host)
-        self._names = {"localhost", "127.0.0.1", "::1", "testserver"} - (
-            set() if is_loopback(settings.host) else {"testserver"}
-        )
-        self._names |= {settings.host.strip("[]").lower()}
+        self._names = {"localhost", "127.0.0.1", "::1", settings.host.strip("[]").lower()}
         self._names |= {name.lower() for name in settings.public_hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
