@@ -22,27 +22,29 @@ _EDGE = re.compile(r"^[\W_]+|[\W_]+$")
 
 Stems = frozenset[str]
 
-MOMENTS = """
+PLACES = """
 WITH wanted AS (SELECT unnest($1::VARCHAR[]) AS key, unnest($2::INTEGER[]) AS word),
 places AS (
-    SELECT postings.call_date, postings.call_id, postings.segment_id
+    SELECT postings.call_date, postings.call_id, postings.segment_id,
+        any_value(postings.start_ms) AS start_ms
     FROM postings
     JOIN wanted USING (key)
-    WHERE {days}
+    WHERE {days} AND ($4 IS NULL OR postings.role = $4)
     GROUP BY ALL
     HAVING count(DISTINCT wanted.word) = $3
 )
-SELECT call_id, calls.started_local, segments.role, segments.start_ms, segments.end_ms,
-    segments.text, segments.language, calls.recording_uri
+SELECT call_date, call_id, segment_id, calls.started_local, calls.recording_uri
 FROM places
-JOIN segments USING (call_date, call_id, segment_id)
 JOIN calls USING (call_date, call_id)
 WHERE {days}
-  AND ($4 IS NULL OR segments.role = $4)
-  AND ($5 IS NULL OR coalesce(segments.language, calls.language) LIKE '%' || $5 || '%')
-ORDER BY calls.started_at DESC, call_id, segments.start_ms, segment_id
-LIMIT $6
+ORDER BY calls.started_at DESC, call_id, start_ms, segment_id
 """
+# Only the calls that are shown: by their ids, few row groups of the long table are read.
+SEGMENTS = """
+SELECT call_id, segment_id, role, start_ms, end_ms, text, language
+FROM segments WHERE call_date IN ({days}) AND call_id IN ({calls})
+"""
+SHOWN_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +108,19 @@ def search(
     if not stems:
         raise ConfigError(f"{words!r} holds no word to search for")
     keys = [(key, number) for number, one in enumerate(stems) for key in sorted(one)]
-    parameters = [[k for k, _ in keys], [n for _, n in keys], len(stems), role, language]
+    parameters = [[k for k, _ in keys], [n for _, n in keys], len(stems), role]
     found: list[Moment] = []
     with store.connect() as connection:
         days = [d for d in store.days() if (since or d) <= d <= (until or d)]
         for first, last in _newest_first(days):
-            left = limit - len(found)
-            if left <= 0:
-                break
-            rows = _rows(connection, first, last, [*parameters, left])
-            found += [_moment(row, frozenset().union(*stems)) for row in rows]
+            # Literal days: only those leave other days' files closed.
+            between = f"call_date BETWEEN DATE '{first.isoformat()}' AND DATE '{last.isoformat()}'"
+            places = connection.execute(PLACES.replace("{days}", between), parameters).fetchall()
+            for at in range(0, len(places), SHOWN_AT_ONCE):
+                moments = _moments(connection, places[at : at + SHOWN_AT_ONCE], stems, language)
+                found += moments[: limit - len(found)]
+                if len(found) >= limit:
+                    return found
     return found
 
 
@@ -128,18 +133,30 @@ def _newest_first(days: Sequence[date]) -> Iterator[tuple[date, date]]:
         end, length = start, length * 2
 
 
-def _rows(
-    connection: duckdb.DuckDBPyConnection, first: date, last: date, parameters: list[Any]
-) -> list[tuple[Any, ...]]:
-    # Literal days: only those leave other days' files closed.
-    days = f"call_date BETWEEN DATE '{first.isoformat()}' AND DATE '{last.isoformat()}'"
-    return connection.execute(MOMENTS.replace("{days}", days), parameters).fetchall()
+def _moments(
+    connection: duckdb.DuckDBPyConnection,
+    places: Sequence[tuple[Any, ...]],
+    stems: Sequence[Stems],
+    language: str | None,
+) -> list[Moment]:
+    """What was said at these places, in their order."""
+    days = ", ".join(sorted({f"DATE '{place[0].isoformat()}'" for place in places}))
+    calls = ", ".join(sorted({_literal(place[1]) for place in places}))
+    query = SEGMENTS.replace("{days}", days).replace("{calls}", calls)
+    said = {(row[0], row[1]): row[2:] for row in connection.execute(query).fetchall()}
+    every: Stems = frozenset().union(*stems)
+    moments = []
+    for _, call_id, segment_id, started_local, uri in places:
+        role, start_ms, end_ms, text, spoken = said[call_id, segment_id]
+        if language is not None and language not in (spoken or language).split("-"):
+            continue
+        marks = tuple(marks_in(text, every, spoken))
+        moments.append(Moment(call_id, started_local, role, start_ms, end_ms, text, marks, uri))
+    return moments
 
 
-def _moment(row: tuple[Any, ...], wanted: Stems) -> Moment:
-    call_id, started_local, role, start_ms, end_ms, text, language, uri = row
-    marks = tuple(marks_in(text, wanted, language))
-    return Moment(call_id, started_local, role, start_ms, end_ms, text, marks, uri)
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def marks_in(text: str, wanted: Collection[str], language: str | None) -> Iterator[tuple[int, int]]:
