@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from speechlytics import config
-from speechlytics.errors import AudioError, SpeechlyticsError
+from speechlytics.errors import AudioError, AudioOutOfReach, SpeechlyticsError
 from speechlytics.records import (
     AudioFacts,
     CallActivity,
@@ -66,7 +66,8 @@ def prepare(recording: Recording, settings: PrepareSettings) -> Prepared:
     try:
         waveform = decode(recording.uris, settings.audio)
     except (SpeechlyticsError, OSError) as error:
-        stage: Stage = "decode" if isinstance(error, AudioError) else "source"
+        heard = isinstance(error, AudioError) and not isinstance(error, AudioOutOfReach)
+        stage: Stage = "decode" if heard else "source"  # the latter is tried again every night
         return Prepared(recording, failure=Failure(stage, str(error)))
     decode_s = clock.lap()
     recording = _with_roles(recording, len(waveform.samples))

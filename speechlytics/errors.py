@@ -5,6 +5,7 @@
     │   └── RuleError        a phrase pack is wrong: file, rule id, key
     ├── SourceError          a source or its metadata cannot be read
     ├── AudioError           a recording cannot be decoded: file and cause
+    │   └── AudioOutOfReach  its bytes cannot be had: gone, unreadable, server silent
     ├── TranscriptionError   the speech model failed on a window or died
     │   └── ModelMissing     a model is not on this machine, and how to get it
     ├── ImportRefused        a conversation from elsewhere cannot be taken in: file, line, reason
@@ -38,6 +39,10 @@ class SourceError(SpeechlyticsError):
 
 class AudioError(SpeechlyticsError):
     """A recording cannot be decoded; the message names the file and the cause."""
+
+
+class AudioOutOfReach(AudioError):
+    """A recording's bytes cannot be had: it is gone, unreadable, or its server does not answer."""
 
 
 class TranscriptionError(SpeechlyticsError):

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from speechlytics.buckets import open_url
-from speechlytics.errors import AudioError
+from speechlytics.errors import AudioError, AudioOutOfReach
 
 _CHUNK_BYTES = 1 << 20
 # "http:evil.wav" or "concat:a|b" is a file name; only "scheme://" is a URL.
@@ -68,10 +68,10 @@ def feed(digest: hashlib._Hash, path: Path, uri: str) -> None:
         raise unreadable(uri, error) from error
 
 
-def unreadable(uri: str, error: OSError) -> AudioError:
+def unreadable(uri: str, error: OSError) -> AudioOutOfReach:
     """The error for a file that the operating system does not hand out."""
     cause = error.strerror or type(error).__name__
-    return AudioError(f"{uri}: cannot be read ({cause}); check the file and its permissions")
+    return AudioOutOfReach(f"{uri}: cannot be read ({cause}); check the file and its permissions")
 
 
 def _refuse_irregular(path: Path, uri: str) -> None:
@@ -98,7 +98,7 @@ def _fetched(url: str) -> Iterator[Path]:
             copy.flush()
         # Every fsspec backend raises its own kinds, botocore's and aiohttp's among them.
         except Exception as error:
-            raise AudioError(
+            raise AudioOutOfReach(
                 f"{url}: cannot be fetched ({type(error).__name__}: {error}); "
                 "check the address, the credentials and that its fsspec backend is installed"
             ) from error

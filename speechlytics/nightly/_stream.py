@@ -154,7 +154,7 @@ def _concluded(
                 config=stages.transcribe,
                 model_id=stages.model.model_id,
             )
-        except SpeechlyticsError as error:
+        except Exception as error:  # an engine may answer nonsense; that costs its call
             return _transcription_failed(prepared, error, stages)
     start = time.process_time()
     analysis = conclude(prepared, transcript, stages.matcher, stages.sha256)
@@ -162,8 +162,7 @@ def _concluded(
     return analysis
 
 
-def _transcription_failed(
-    prepared: Prepared, error: SpeechlyticsError, stages: Stages
-) -> CallAnalysis:
-    failed = replace(prepared, failure=Failure("transcribe", str(error)))
+def _transcription_failed(prepared: Prepared, error: Exception, stages: Stages) -> CallAnalysis:
+    why = str(error) if isinstance(error, SpeechlyticsError) else repr(error)
+    failed = replace(prepared, failure=Failure("transcribe", why))
     return conclude(failed, None, stages.matcher, stages.sha256)

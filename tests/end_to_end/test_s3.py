@@ -26,6 +26,7 @@ moto_server = pytest.importorskip(
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(600),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:moto|botocore|werkzeug"),
 ]
 
@@ -162,7 +163,7 @@ def test_command_line_takes_urls(remote: Path, report: nightly.Report) -> None:
     command = [sys.executable, "-m", "speechlytics", "sql", "--store", url, "--format", "csv"]
     said = subprocess.run(
         [*command, "SELECT count(*) AS calls FROM calls"],
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=400,
     )  # fmt: skip
     assert said.returncode == 0, said.stderr
     assert said.stdout.split() == ["calls", "5"]
