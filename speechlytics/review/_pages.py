@@ -152,9 +152,7 @@ def wave(request: Request) -> Response:
 
 def audio(request: Request) -> Response:
     """The sound of a call, by HTTP Range; noted in the audit."""
-    asked = request.headers.get("range")
-    if asked is not None and not RANGE.fullmatch(asked):
-        raise HTTPException(416, "one range of bytes at a time")
+    _check_range(request)
     row = _row(request)
     shared = services(request)
     try:
@@ -168,8 +166,15 @@ def audio(request: Request) -> Response:
     return FileResponse(sound.path, media_type=sound.media_type)
 
 
+def _check_range(request: Request) -> None:
+    asked = request.headers.get("range")
+    if asked is not None and not RANGE.fullmatch(asked):
+        raise HTTPException(416, "one range of bytes at a time")
+
+
 def screen(request: Request) -> Response:
     """One screen capture of a call, by its ordinal."""
+    _check_range(request)
     ordinal = request.query_params.get("n", "")
     shots = screens_of(_row(request))
     if not re.fullmatch(r"\d{1,6}", ordinal) or int(ordinal) >= len(shots):

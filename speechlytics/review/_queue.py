@@ -20,6 +20,7 @@ RANDOM_SAMPLE = 20
 MAX_DAYS = 31
 """Longest period of one queue: reasons of its calls are kept in memory."""
 KEPT_RANKINGS = 6
+FIRST_YEAR, LAST_YEAR = 1970, 2200
 Lane = Literal["unresolved", "alerts", "random"]
 LANES: tuple[Lane, ...] = ("unresolved", "alerts", "random")
 REVIEWED = ("", "no", "yes", "unresolved", "resolved", "unclear")
@@ -112,11 +113,12 @@ def parse(given: Mapping[str, str]) -> Filters:
 
 
 def parse_day(text: str | None) -> date | None:
-    """An ISO date, or nothing."""
+    """An ISO date of our times, or nothing: days are added to it and taken from it."""
     try:
-        return date.fromisoformat(text or "")
+        found = date.fromisoformat(text or "")
     except ValueError:
         return None
+    return found if FIRST_YEAR <= found.year <= LAST_YEAR else None
 
 
 def _number(text: str | None) -> int | None:

@@ -132,11 +132,19 @@ class SignedIn:
     def _user(self, scope: Scope) -> str | None:
         if self._settings.user_header:
             named = Headers(scope=scope).get(self._settings.user_header, "")
-            return clean_name(named) or None
+            return clean_name(as_utf8(named)) or None
         if self._settings.password:
             user = scope["session"].get("user")
             return user if isinstance(user, str) else None
         return self._settings.reviewer
+
+
+def as_utf8(header: str) -> str:
+    """A header's text: proxies send UTF-8, which arrives as Latin-1."""
+    try:
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return header
 
 
 def clean_name(name: str) -> str:
