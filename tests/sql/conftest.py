@@ -25,7 +25,7 @@ class Catalog:
 
     def __init__(self, file: Path) -> None:
         self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
-        self.con = duckdb.connect(file)
+        self.con = duckdb.connect(file, config={"threads": 1})
 
     def call(self, call_id: str, *, day: float = 0, **values: Any) -> str:
         started = START + day * DAY
@@ -94,10 +94,8 @@ class Catalog:
             given = pa.Table.from_pylist(self.rows[name], schema=schema)
             made = postings_of(segments) if name == "postings" else given
             self.con.register("incoming", made)
-            self.con.execute(f"CREATE TABLE {name} AS FROM incoming")
+            self.con.execute(f"INSERT INTO {name} BY NAME FROM incoming")
             self.con.unregister("incoming")
-        for file in sql_files():
-            self.con.execute(file.statement)
         return self
 
     def all(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
@@ -139,6 +137,18 @@ def new_catalog(empty_catalog: Path, tmp_path: Path) -> Iterator[Callable[[], Ca
     yield make
     for one in made:
         one.con.close()
+
+
+@pytest.fixture(scope="module")
+def shared_catalog(
+    empty_catalog: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Catalog]:
+    """One for all tests of a module, which only read it."""
+    file = tmp_path_factory.mktemp("catalog") / "shared.duckdb"
+    shutil.copy(empty_catalog, file)
+    made = Catalog(file)
+    yield made
+    made.con.close()
 
 
 @pytest.fixture

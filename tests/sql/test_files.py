@@ -48,10 +48,10 @@ CATEGORIES = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def busy(catalog):
+@pytest.fixture(scope="module")
+def busy(shared_catalog):
     """Sixty random calls that touch every table, with duplicates where the schema allows them."""
-    rng = random.Random(7)
+    rng, catalog = random.Random(7), shared_catalog
     for number in range(60):
         call = catalog.call(
             f"c{number}",
