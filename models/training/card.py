@@ -99,7 +99,8 @@ def _scaling(curve: list[dict[str, str]]) -> list[str]:
     columns = list(curve[0])
     rows = [
         (
-            "Word error rate against windows seen (beam 1, a dozen sentences a figure: read the trend); "
+            "Word error rate against windows seen (beam 1, a dozen sentences a figure: read the "
+            "trend); "
             "`templates` are held-out templates, `natural` held-back dialogue turns."
         ),
         "",
