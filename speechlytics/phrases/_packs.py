@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 import msgspec
@@ -15,6 +14,7 @@ import msgspec
 from speechlytics.errors import RuleError
 from speechlytics.phrases._compile import PackSource, compile_packs
 from speechlytics.phrases._rules import PackTable, Problem, Rule
+from speechlytics.shipped import shipped
 
 SHARED_WORDS = "words.toml"  # word lists that every pack of its folder may use
 
@@ -46,10 +46,7 @@ class PackSet:
 @cache
 def shipped_packs_folder() -> Path:
     """Folder of the packs that come with speechlytics, in a checkout or in a wheel."""
-    checkout = Path(__file__).resolve().parents[2] / "pipelines" / "phrases"
-    if checkout.is_dir():
-        return checkout
-    return Path(str(resources.files("speechlytics"))) / "_pipelines" / "phrases"
+    return shipped("pipelines") / "phrases"
 
 
 def load_packs(folders: Sequence[Path] | None = None) -> PackSet:

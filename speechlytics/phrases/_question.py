@@ -46,6 +46,15 @@ _NOT_AFTER: dict[str, frozenset[str]] = {
     "en": frozenset({"ever"}),
     "hu": frozenset(),
 }
+# «то, что нужно», «потому что», «работает как часы»: joined to what stands before, not asking.
+_NOT_BEFORE: dict[str, frozenset[str]] = {
+    "ru": word_set("то потому так все спасибо хорошо работает работают идет летает пашет"),
+    "uk": word_set("те тому так усе все дякую добре працює працюють летить"),
+    "be": word_set("тое таму так усё дзякуй дзякую добра працуе"),
+    "en": frozenset(),
+    "hu": frozenset(),
+}
+_JOINING = word_set("что как що як што")  # only these join clauses so
 # "How" opens an English question only as the very first words; a subject before it does not ask.
 _WITHIN = {"en": 1}
 
@@ -74,6 +83,8 @@ def _asks(said: list[str], language: str, *, particles_only: bool) -> bool:
     near = said[: _WITHIN.get(language, _WITHIN_WORDS)]
     for at, word in enumerate(near):
         following = said[at + 1] if at + 1 < len(said) else ""
-        if word in _QUESTION_WORDS[language] and following not in _NOT_AFTER[language]:
+        if word not in _QUESTION_WORDS[language] or following in _NOT_AFTER[language]:
+            continue
+        if word not in _JOINING or not at or near[at - 1] not in _NOT_BEFORE[language]:
             return True
     return False
