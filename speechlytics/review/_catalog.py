@@ -63,7 +63,7 @@ class Catalog:
         with self._lock:
             signature = self._signature()
             if self._state is None or self._state.signature != signature:
-                connection = self.store.connect()
+                connection = quiet(self.store.connect())
                 versions = connection.execute(
                     "SELECT table_name, version FROM store_info ORDER BY table_name"
                 ).fetchall()
@@ -111,7 +111,7 @@ class Lens:
 
     def __init__(self, store: Store, first: date, last: date, names: Iterable[str]) -> None:
         self.first, self.last = first, last
-        self.connection = store.connect()
+        self.connection = quiet(store.connect())
         # "store", or "memory" where the store was moved and its catalog names the old place
         database = self.connection.execute("SELECT current_database()").fetchall()[0][0]
         self._source = f"{database}.main"
@@ -167,6 +167,12 @@ class Lens:
     def close(self) -> None:
         """Let the database go."""
         self.connection.close()
+
+
+def quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """The connection, without progress bars in the server's log."""
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 def rows(

@@ -97,6 +97,7 @@ def _locked(store: Store) -> duckdb.DuckDBPyConnection:
     root = store.place.root.rstrip("/")
     for setting, value in (
         ("allowed_directories", [f"{root}/{table}/" for table in TABLES]),
+        ("enable_progress_bar", False),
         ("autoinstall_known_extensions", False),
         ("autoload_known_extensions", False),
         ("memory_limit", MEMORY_LIMIT),

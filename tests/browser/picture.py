@@ -79,7 +79,7 @@ def main(out: Path = OUT) -> None:
             page.set_default_timeout(60_000)
             page.goto(f"http://127.0.0.1:{port}/call?id=demo-01&t={round(1000 * MOMENT_S)}")
             page.wait_for_selector("#call[data-drawn]", state="attached")
-            page.wait_for_function("document.getElementById('screen-image').naturalWidth > 0")
+            page.wait_for_function("() => document.getElementById('screen-image').naturalWidth > 0")
             page.wait_for_load_state("networkidle")
             page.screenshot(path=str(out))
             browser.close()
