@@ -25,7 +25,7 @@ def append(benchmark: str, variant: str, figures: dict[str, float], note: str = 
         "variant": variant,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
-        "command": " ".join(["python -m", f"tests.benchmarks.{benchmark}", *sys.argv[1:]]),
+        "command": " ".join(["python -m", f"tests.benchmarks.{benchmark}", *_arguments()]),
         "machine": _machine(),
         "note": note,
         "figures": {name: float(f"{value:.4g}") for name, value in figures.items()},
@@ -95,6 +95,16 @@ def _family(parents: dict[int, int]) -> Iterable[int]:
         family |= more
         grown = bool(more)
     return family
+
+
+def _arguments() -> list[str]:
+    """The command's arguments without those that only say where something lies here."""
+    given = sys.argv[1:]
+    return [
+        word
+        for before, word in zip(["", *given], given, strict=False)
+        if not {before, word} & {"--models", "--store"}
+    ]
 
 
 def _commit() -> str:
