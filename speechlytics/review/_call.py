@@ -10,15 +10,13 @@ from typing import Any
 
 from speechlytics.review._catalog import Catalog, Row, literal
 from speechlytics.review._masking import mask, mask_words
-from speechlytics.review._media import screens_of
+from speechlytics.review._media import screens_of, spread
 from speechlytics.review._queue import Queues
 
 OVERTALK_MIN_MS = 300
 """Shortest overlap that is drawn; the same that ``calls.overtalk_ms`` counts."""
 KEPT_CALLS = 64
 """Judgements kept: page and waveform of a call ask for the same one."""
-THUMBNAILS = 4
-"""Most captures shown around one silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,10 +278,7 @@ def around(screens: Sequence[Row], start_ms: int, end_ms: int) -> tuple[int, ...
         for number, shot in enumerate(screens)
         if shot["kind"] == "image" and shot["start_ms"] < end_ms and shot["end_ms"] > start_ms
     ]
-    if len(inside) <= THUMBNAILS:
-        return tuple(inside)
-    step = (len(inside) - 1) / (THUMBNAILS - 1)
-    return tuple(inside[round(i * step)] for i in range(THUMBNAILS))
+    return spread(inside)
 
 
 def overtalk(turns: Sequence[Turn]) -> list[tuple[int, int]]:

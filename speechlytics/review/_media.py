@@ -28,6 +28,8 @@ CACHE = "_review"
 OUTLINE_POINTS = 6000
 """Points of an outline per channel: more than the pixels of a wide screen, zoomed in twice."""
 MAX_PER_SECOND = 100
+THUMBNAILS = 4
+"""Most captures shown around one silence."""
 PLAYED = {
     ".wav": ("audio/wav", ("pcm_s16le", "pcm_alaw", "pcm_mulaw", "pcm_u8", "pcm_f32le")),
     ".mp3": ("audio/mpeg", ("mp3", "mp3float")),
@@ -221,6 +223,14 @@ def _write(path: Path, content: bytes) -> None:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def spread(ordinals: Sequence[int]) -> tuple[int, ...]:
+    """At most ``THUMBNAILS`` of these: the first, the last and some between."""
+    if len(ordinals) <= THUMBNAILS:
+        return tuple(ordinals)
+    step = (len(ordinals) - 1) / (THUMBNAILS - 1)
+    return tuple(ordinals[round(i * step)] for i in range(THUMBNAILS))
 
 
 def screens_of(call: dict[str, Any]) -> Sequence[dict[str, Any]]:

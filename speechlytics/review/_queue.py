@@ -47,7 +47,10 @@ ALERTS = """
 CREATE TABLE alerts AS
 SELECT
     silence_alerts.* EXCLUDE (agent_id, recording_uri, screens),
-    len(silence_alerts.screens) AS screens,
+    list_filter(range(len(calls.screens)), lambda n:
+        calls.screens[n + 1].kind = 'image'
+        AND calls.screens[n + 1].start_ms < silence_alerts.end_ms
+        AND calls.screens[n + 1].end_ms > silence_alerts.start_ms) AS screens,
     calls.started_local, calls.queue, calls.team, calls.agent_id, calls.language,
     calls.duration_ms AS call_ms
 FROM silence_alerts

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse
 
 from speechlytics import __version__
 from speechlytics.review._i18n import LANGUAGES, choose, name_of, translations
+from speechlytics.review._media import spread
 from speechlytics.review._security import csrf_token
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def environment(language: str) -> Environment:
         number=lambda value, digits=0: number(value, digits, language),
         percent=lambda share: percent(share, language),
         when=when,
+        spread=spread,
         name=lambda value: name_of(value, language),
     )
     made.globals.update(version=__version__, languages=LANGUAGES, call_url=call_url)
