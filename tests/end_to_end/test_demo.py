@@ -65,6 +65,20 @@ def test_silences_and_holds_are_found(figures: Report) -> None:
             assert value >= 0.9, f"{kind} {measure}"
 
 
+def test_what_was_said_is_heard(figures: Report) -> None:
+    """The shipped model's promise for its own kind of speech (models/demo-ru-en-uk-hu/card.md)."""
+    errors = figures.value("words", "WER")
+    assert errors is not None
+    assert errors <= 0.08
+
+
+def test_phrases_fire_where_the_truth_says(figures: Report) -> None:
+    for measure in ("precision", "recall"):
+        value = figures.value("phrases", measure)
+        assert value is not None
+        assert value >= 0.9, measure
+
+
 def test_unresolved_calls_come_first(figures: Report) -> None:
     ranked = figures.value("unresolved", "average precision")
     assert ranked is not None
