@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
@@ -42,9 +44,7 @@ def draw(
         write: A value as shown on the axis and in tooltips.
         top: Highest value of the axis, where it has a natural one.
     """
-    import pygal  # type: ignore[import-untyped]  # it ships no types
-    from pygal.style import Style  # type: ignore[import-untyped]  # as above
-
+    pygal, style = _pygal()
     made: dict[Kind, Any] = {
         "line": pygal.Line, "bar": pygal.Bar, "across": pygal.HorizontalBar,
     }  # fmt: skip
@@ -59,7 +59,7 @@ def draw(
         x_labels_major_every=None if across else step,
         show_minor_x_labels=across or step == 1,
         truncate_label=18, value_formatter=write, allow_interruptions=True,
-        style=Style(label_font_size=11, major_label_font_size=11, value_font_size=11),
+        style=style(label_font_size=11, major_label_font_size=11, value_font_size=11),
     )  # fmt: skip
     shown = list(reversed(labels)) if across else list(labels)
     chart.x_labels = shown
@@ -67,6 +67,19 @@ def draw(
         values = list(reversed(one.values)) if across else list(one.values)
         chart.add(one.name, values)
     return _plain(chart.render_tree(), title)
+
+
+@cache
+def _pygal() -> tuple[Any, Any]:
+    """The library and its style, without the import hook that it leaves behind.
+
+    The hook serves maps as plug-ins; on Python 3.11 it slows and warns at every later import.
+    """
+    import pygal  # type: ignore[import-untyped]  # it ships no types
+    from pygal.style import Style  # type: ignore[import-untyped]  # as above
+
+    sys.meta_path[:] = [hook for hook in sys.meta_path if type(hook).__module__ != "pygal"]
+    return pygal, Style
 
 
 def _ceiling(series: Sequence[Series]) -> float:
