@@ -122,11 +122,13 @@ def test_configured_windows_must_fit_the_encoder() -> None:
 
 
 def test_languages_are_those_of_the_pipeline_that_the_model_knows() -> None:
-    assert model_languages(TranscribeConfig(languages=("en", "ru"))) == ("ru",)
+    assert model_languages(TranscribeConfig(model="demo-prototype", languages=("en", "ru"))) == (
+        "ru",
+    )
     assert model_languages(TranscribeConfig(model="small", languages=("uk", "ru"))) == ("uk", "ru")
     assert model_languages(TranscribeConfig(model="small")) == ()
     with pytest.raises(ConfigError, match="hu"):
-        model_languages(TranscribeConfig(languages=("hu",)))
+        model_languages(TranscribeConfig(model="demo-prototype", languages=("hu",)))
 
 
 def test_check_finds_damage(monkeypatch: pytest.MonkeyPatch, copied_model: Path) -> None:
