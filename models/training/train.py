@@ -79,7 +79,7 @@ class Trainer:
         self.half = self.device.type == "cuda" or plan.bfloat16
         self.vocabulary = tokenizer.load(plan.folder / "tokenizer.json")
         library = Library(plan.folder / "shards", self.vocabulary)
-        self.library = library
+        self.shelf = library
         torch.manual_seed(plan.seed)
         self.model = Whisper(new_shape(self.vocabulary, plan.shape))
         if plan.warm_start is not None:
@@ -328,7 +328,7 @@ def run(plan: Plan) -> None:
             if done >= 1:
                 break
         if trainer.step % 200 == 199:
-            trainer.library.poll()
+            trainer.shelf.poll()
         trainer.advance(done)
         if plan.rank == 0 and (trainer.step % 50 == 0 or trainer.step in (1, 10)):
             trainer.log()

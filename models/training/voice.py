@@ -92,7 +92,7 @@ class _Span:
 
 @dataclass(slots=True)
 class _Engine:
-    library: Any
+    espeak: Any
     rate_hz: int
     callback: Any = None
     voice: str = ""
@@ -190,7 +190,7 @@ def render(
 def _speak(
     engine: _Engine, text: str, name: str, rate_wpm: int, pitch: int, pitch_range: int
 ) -> tuple[Samples, list[_Span]]:
-    library = engine.library
+    library = engine.espeak
     if name != engine.voice:
         if library.espeak_SetVoiceByName(name.encode()) != 0:
             raise VoiceError(f"espeak-ng has no voice {name!r}")
