@@ -87,8 +87,6 @@ def views(
 
 
 def _show(connection: duckdb.DuckDBPyConnection, query: str, form: Format) -> None:
-    result = connection.execute(query)
-    columns = [column[0] for column in result.description]
     if form == "parquet":
         if sys.stdout.isatty():
             raise ConfigError(
@@ -96,8 +94,10 @@ def _show(connection: duckdb.DuckDBPyConnection, query: str, form: Format) -> No
             )
         import pyarrow.parquet as pq
 
-        pq.write_table(result.to_arrow_table(), sys.stdout.buffer)
+        pq.write_table(connection.sql(query).to_arrow_table(), sys.stdout.buffer)
         return
+    result = connection.execute(query)
+    columns = [column[0] for column in result.description or ()]
     rows: list[tuple[Any, ...]] = result.fetchall()
     from speechlytics.cli._table import as_text
 

@@ -78,13 +78,13 @@ def tables_from_store(
 ) -> dict[str, pa.Table]:
     """Rows of the labelled calls, and the rules, out of an open catalog."""
     rows = {
-        name: connection.execute(
+        name: connection.sql(
             f"SELECT * FROM {name} WHERE list_contains($ids, call_id)",  # noqa: S608 - our names
-            {"ids": list(call_ids)},
+            params={"ids": list(call_ids)},
         ).to_arrow_table()
         for name in _ROWS
     }
-    return {**rows, "rules": connection.execute("FROM rules").to_arrow_table()}
+    return {**rows, "rules": connection.sql("FROM rules").to_arrow_table()}
 
 
 def observe(tables: Mapping[str, pa.Table]) -> dict[str, Observed]:

@@ -242,8 +242,7 @@ def test_killed_night_goes_on_where_it_stopped(
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    report = run(pipeline)
-    assert report.failed
+    run(pipeline)
     assert contents(store) == contents(finished[0].parent / "store")
 
 
