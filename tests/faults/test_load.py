@@ -109,7 +109,12 @@ def test_processes_killed_at_random(unruly: None, recordings: Path, tmp_path: Pa
 
     report = night(settings, kill)
     assert len(killed) >= 3
-    assert report.counts == {"ok": 40}
+    assert statuses(settings).keys() == set(good(40)), "every call has its row"
+    # a shot may hit the same call's processes until its attempts are used up: then it is named
+    assert len(report.failures) <= len(killed)
+    assert report.counts["ok"] == 40 - len(report.failures)
+    for child in multiprocessing.active_children():
+        child.join(10)
     assert not multiprocessing.active_children(), "nothing is left behind"
 
 
