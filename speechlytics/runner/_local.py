@@ -11,6 +11,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Self
 
@@ -59,12 +60,16 @@ class LocalRunner:
         self._timeout_s = timeout_s
         self._attempts = attempts
         self._ahead = ahead
+        self._memory_mb = memory_mb
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ProcessPool:
         # spawn: a forked child would inherit the threads' locks of the speech model's parent
-        self._pool = ProcessPool(
+        return ProcessPool(
             max_workers=self._workers,
             context=multiprocessing.get_context("spawn"),
             initializer=limit_memory,
-            initargs=(memory_mb,),
+            initargs=(self._memory_mb,),
         )
 
     def __enter__(self) -> Self:
@@ -100,7 +105,7 @@ class LocalRunner:
                     except StopIteration:
                         exhausted = True
                         break
-                future = self._pool.schedule(function, args=[item], timeout=self._timeout_s)
+                future = self._schedule(function, item)
                 under_way[future] = (item, attempt)
             if not under_way:
                 if exhausted and not again:
@@ -115,10 +120,22 @@ class LocalRunner:
                 else:
                     yield outcome
 
+    def _schedule(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
+        try:
+            return self._pool.schedule(function, args=[item], timeout=self._timeout_s)
+        except RuntimeError:
+            # pebble gives a pool up when an idle worker is killed from outside
+            self._pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it untyped
+            self._pool = self._new_pool()
+            return self._pool.schedule(function, args=[item], timeout=self._timeout_s)
+
     def _outcome(self, future: Future[Result], item: Item, attempt: int) -> Outcome[Item, Result]:
         error = future.exception()
         if error is None:
             return Outcome(item, "ok", result=future.result(), attempts=attempt)
+        if isinstance(error, BrokenProcessPool):
+            message = f"the pool of worker processes broke {_times(attempt)}"
+            return Outcome(item, "crash", error=_caused(message, error), attempts=attempt)
         if isinstance(error, ProcessExpired):
             message = f"worker process died (exit code {error.exitcode}) {_times(attempt)}"
             return Outcome(item, "crash", error=_caused(message, error), attempts=attempt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import time
@@ -78,3 +79,17 @@ def test_items_are_taken_only_as_fast_as_outcomes_are_consumed() -> None:
             next(outcomes)
             assert taken <= consumed + 3
         assert len(list(outcomes)) == 45
+
+
+def test_idle_workers_killed_from_outside_cost_nothing() -> None:
+    """Pebble gives up a pool whose idle workers die; the runner goes on with a new one."""
+    with LocalRunner(2, attempts=4) as runner:
+        outcomes = runner.map(_behave, [f"x{number}" for number in range(12)])
+        done = []
+        for outcome in outcomes:
+            done.append(outcome)
+            if len(done) in (3, 6):
+                for child in multiprocessing.active_children():
+                    child.kill()
+    assert sorted(outcome.item for outcome in done) == sorted(f"x{n}" for n in range(12))
+    assert {outcome.kind for outcome in done} == {"ok"}
