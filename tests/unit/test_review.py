@@ -344,6 +344,11 @@ def test_writes_need_the_token_of_the_session(client: TestClient, store: Store) 
 
 
 def test_verdict_lands_in_parquet_with_its_audit(client: TestClient, store: Store) -> None:
+    def verdicts_noted() -> list[str]:
+        rows = store.read("audit", call_ids=["demo-01"]).to_pylist()
+        return [row["actor"] for row in rows if row["action"] == "verdict"]
+
+    before = verdicts_noted()
     form = {
         "csrf": token(client), "id": "demo-01", "day": DAY, "verdict": "unresolved",
         "why": "dead_air", "note": '=cmd|"/c calc"!A0 <script>', "lane": "unresolved",
@@ -354,8 +359,7 @@ def test_verdict_lands_in_parquet_with_its_audit(client: TestClient, store: Stor
     row = store.read("reviews", call_ids=["demo-01"]).to_pylist()[-1]
     assert (row["reviewer"], row["verdict"], row["reason"]) == ("anna", "unresolved", "dead_air")
     assert (row["note"], row["sample_kind"]) == (form["note"], "targeted")
-    audit = store.read("audit", call_ids=["demo-01"]).to_pylist()
-    assert [a["actor"] for a in audit if a["action"] == "verdict"] == ["anna"]
+    assert verdicts_noted() == [*before, "anna"]
     text = client.get("/queue").text
     assert '<span class="verdict unresolved">' in text
     assert "demo-01" not in client.get("/queue?reviewed=no").text
