@@ -356,7 +356,8 @@ def test_verdict_lands_in_parquet_with_its_audit(client: TestClient, store: Stor
     answer = client.post("/verdict", data=form)
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/call?id=demo-05")
-    row = store.read("reviews", call_ids=["demo-01"]).to_pylist()[-1]
+    rows = store.read("reviews", call_ids=["demo-01"]).to_pylist()
+    row = max(rows, key=lambda row: row["reviewed_at"])
     assert (row["reviewer"], row["verdict"], row["reason"]) == ("anna", "unresolved", "dead_air")
     assert (row["note"], row["sample_kind"]) == (form["note"], "targeted")
     assert verdicts_noted() == [*before, "anna"]
