@@ -157,10 +157,14 @@ class Media:
 
 
 def forget_cached(store: Store, call_ids: Iterable[str]) -> int:
-    """Delete what the page keeps of these calls; the number of files deleted."""
+    """Delete what the page keeps of these calls; the number of files deleted.
+
+    That is sound made playable, outlines, pictures from videos, and copies of what lies in a
+    bucket, half-written ones included.
+    """
     deleted = 0
     for call_id in call_ids:
-        for path in (store.place.work / CACHE).glob(f"{_hash(call_id)}-*"):
+        for path in (store.place.work / CACHE).glob(f"*{_hash(call_id)}-*"):
             path.unlink(missing_ok=True)
             deleted += 1
     return deleted
