@@ -172,7 +172,7 @@ PHRASE_HITS = pa.schema(
 POSTINGS = pa.schema(
     [
         _field("key", pa.string(), "Stem; or = and a word as it was said.", nullable=False),
-        _CALL_ID,
+        _field("call_id", pa.string(), "Call; empty of a = key.", nullable=False),
         _CALL_DATE,
         _field("segment_id", pa.int32(), "Segment with a word of that stem; NULL of a = key."),
         _field("start_ms", pa.int64(), "Start of the segment, ms."),

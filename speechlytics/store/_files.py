@@ -22,6 +22,8 @@ from speechlytics.store.durable import Place
 
 UNIQUE_TEXT = frozenset({"text", "extra", "error", "note", "detail", "counts", "versions"})
 """Columns of free text."""
+BOUNDLESS = UNIQUE_TEXT | {"role", "channel", "run_id", "stem", "segment_id", "start_ms", "end_ms"}
+"""Columns whose least and greatest value would prune nothing: every row group holds all sorts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def encoding(schema: pa.Schema) -> dict[str, Any]:
     """How columns are encoded: half the size and half the time of pyarrow's defaults.
 
     Times grow, so integers are stored as differences; words and categories repeat, so strings
-    get a dictionary, except those that never repeat. Bounds of long texts prune nothing.
+    get a dictionary, except those that never repeat. Bounds are kept where they can prune.
     """
     leaves = [leaf for field in schema for leaf in _leaves(field.name, field.type)]
     strings = [path for path, type_ in leaves if pa.types.is_string(type_)]
@@ -80,7 +82,7 @@ def encoding(schema: pa.Schema) -> dict[str, Any]:
             if type_ in (pa.int16(), pa.int32(), pa.int64())
         },
         "write_statistics": [
-            path for path, _ in leaves if "." not in path and path not in UNIQUE_TEXT
+            path for path, _ in leaves if "." not in path and path not in BOUNDLESS
         ],
     }
 

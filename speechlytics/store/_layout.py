@@ -111,12 +111,12 @@ def change_day(
     merged = _to_merge(untouched, max_files, bool(stale or rows.num_rows))
     parts = [_files.read(place, table, file) for file in [*stale, *merged]]
     if stale:
-        parts = [_without(part, replaced) for part in parts]
-    kept = pa.concat_tables([*parts, rows])
+        parts = [_without(table, part, replaced) for part in parts]
+    parts = [part for part in [*parts, rows] if part.num_rows]
     add: tuple[LiveFile, ...] = ()
-    if kept.num_rows:
-        ordered = _sorted(table, kept)
-        add = (_files.write(place, table, ordered, partition.day, _group_rows(table, kept)),)
+    if parts:
+        ordered = _in_order(table, parts)
+        add = (_files.write(place, table, ordered, partition.day, _group_rows(table, ordered)),)
     return Change(add, (*stale, *merged))
 
 
@@ -128,14 +128,17 @@ def _to_merge(files: list[LiveFile], max_files: int, one_more: bool) -> list[Liv
     return by_size[: len(files) - spared]
 
 
-def _without(rows: pa.Table, call_ids: pa.Array) -> pa.Table:
+def _without(table: str, rows: pa.Table, call_ids: pa.Array) -> pa.Table:
+    if table == _postings.TABLE:
+        return _postings.without_calls(rows, call_ids)
     return rows.filter(pc.invert(pc.is_in(rows.column("call_id"), value_set=call_ids)))
 
 
-def _sorted(table: str, rows: pa.Table) -> pa.Table:
+def _in_order(table: str, parts: list[pa.Table]) -> pa.Table:
     """Rows in file order; rows that are sorted already are not moved."""
     if table == _postings.TABLE:
-        return _postings.in_order(rows)
+        return _postings.in_order(parts)
+    rows = pa.concat_tables(parts)
     keys = [(name, "ascending") for name in ORDER[table]]
     indices = pc.sort_indices(rows.select([k for k, _ in keys]), sort_keys=keys).to_numpy()
     if bool((indices[1:] > indices[:-1]).all()):

@@ -4,15 +4,19 @@ Rows are sorted by key, so that row-group statistics prune. Two kinds of rows sh
 
 - ``key`` is a stem, and the segment holds a word of it;
 - ``key`` is ``=`` and a word as it was said, and ``stem`` is what it is a form of: through these
-  (one per word and call) SQL, which cannot stem, finds the stem of a word.
+  SQL, which cannot stem, finds the stem of a word. There is one per file (a day's vocabulary is
+  a tenth of what the calls' vocabularies add up to); it names no call (``call_id`` is empty).
 
-All of a call's rows carry its id: they are replaced and erased with it.
+The rows of a stem carry their call's id: they are replaced and erased with it. A word's row goes
+when no call of the file has its stem any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -27,8 +31,10 @@ WORD_MARK = "="
 ROWS_PER_GROUP = 50_000
 """Small enough that one stem of one day costs a few groups, large enough for a short footer."""
 
-Entry = tuple[str, str | None]
-"""Key and, of a word as it was said, its stem."""
+T = TypeVar("T")
+Ints = NDArray[np.int64]
+Forms = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
+"""Stems of a chunk of text, and its words in normal spelling, each with a stem."""
 
 
 def with_postings(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
@@ -40,110 +46,162 @@ def with_postings(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
 
 
 def postings_of(segments: pa.Table) -> pa.Table:
-    """Postings of segments: one row per stem and segment, one per word and call, in order."""
+    """Postings of segments: one row per stem and segment, one per word and day, by key."""
     if segments.num_rows == 0:
         return POSTINGS.empty_table()
-    entries, entry_of, row_of = _occurrences(segments)
-    of_word = np.array([stem is not None for _, stem in entries], np.bool_)
-    row_of = np.where(of_word[entry_of], _first_rows(segments)[row_of], row_of)
-    order = np.argsort(np.array([_sort_text(entry) for entry in entries], object), kind="stable")
-    rank = np.empty(len(entries), np.int64)
-    rank[order] = np.arange(len(entries))
-    codes = np.unique(rank[entry_of] * segments.num_rows + row_of)
-    entry_of, row_of = order[codes // segments.num_rows], codes % segments.num_rows
-    keys = pa.array([key for key, _ in entries], pa.string())
-    stems = pa.array([stem for _, stem in entries], pa.string())
-    said = segments.select(["call_id", "call_date", "segment_id", "start_ms", "role", "run_id"])
-    said = said.combine_chunks().take(pa.array(row_of))
-    columns = {name: said.column(name) for name in said.column_names}
-    columns |= {"key": keys.take(pa.array(entry_of)), "stem": stems.take(pa.array(entry_of))}
-    whole_call = pa.array(of_word[entry_of])
-    for name in ("segment_id", "start_ms", "role"):
-        nothing = pa.scalar(None, POSTINGS.field(name).type)
-        columns[name] = pc.if_else(whole_call, nothing, columns[name])
+    said = _said(segments)
+    return pa.concat_tables([_vocabulary(said, segments), _places(said, segments)])
+
+
+def in_order(parts: list[pa.Table]) -> pa.Table:
+    """Rows of a day by key, each word once; a table alone is in order already."""
+    if len(parts) == 1:
+        return parts[0]
+    rows = pa.concat_tables(parts)
+    of_word = pc.is_valid(rows.column("stem"))
+    words = rows.filter(of_word).sort_by([("key", "ascending"), ("stem", "ascending")])
+    keys, stems = words.column("key"), words.column("stem")
+    if len(words) > 1:
+        again = pc.and_(_like_the_last(keys), _like_the_last(stems))
+        words = words.filter(pc.invert(again))
+    places = rows.filter(pc.invert(of_word))
+    codes, _ = _ranked(places.column("key"))
+    return pa.concat_tables([words, places.take(pa.array(np.argsort(codes, kind="stable")))])
+
+
+def without_calls(rows: pa.Table, call_ids: pa.Array) -> pa.Table:
+    """The rows of a file without those of calls, nor of words that only these said."""
+    kept = rows.filter(pc.invert(pc.is_in(rows.column("call_id"), value_set=call_ids)))
+    stems = pc.unique(kept.filter(pc.is_null(kept.column("stem"))).column("key"))
+    here = pc.is_in(kept.column("stem"), value_set=stems)
+    return kept.filter(pc.or_(pc.is_null(kept.column("stem")), here))
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What was said: distinct chunks of text and where each occurs.
+
+    Attributes:
+        forms: Stems and words of each distinct chunk (of one language).
+        form_of: Which of them each occurrence is.
+        row_of: Row of ``segments`` of each occurrence, ascending.
+    """
+
+    forms: list[Forms]
+    form_of: Ints
+    row_of: Ints
+
+
+def _said(segments: pa.Table) -> _Said:
+    """Splits texts at spaces; everything about a chunk is worked out once."""
+    chunks = _one(pc.utf8_split_whitespace(_one(pc.fill_null(segments.column("text"), ""))))
+    row_of = pc.list_parent_indices(chunks).to_numpy().astype(np.int64)
+    distinct = chunks.flatten().dictionary_encode()
+    tongues = _one(segments.column("language")).dictionary_encode("encode")
+    texts, languages = distinct.dictionary.to_pylist(), tongues.dictionary.to_pylist()
+    spoken = tongues.indices.to_numpy()[row_of].astype(np.int64)
+    pairs, form_of = _distinct(
+        spoken * len(texts) + distinct.indices.to_numpy(), len(texts) * len(languages)
+    )
+    forms = [
+        _forms(texts[pair % len(texts)], languages[pair // len(texts)]) for pair in pairs.tolist()
+    ]
+    return _Said(forms, form_of, row_of)
+
+
+@lru_cache(maxsize=400_000)
+def _forms(chunk: str, language: str | None) -> Forms:
+    stems: dict[str, None] = {}
+    words: dict[tuple[str, str], None] = {}
+    for word, keys in word_stems(chunk, language):
+        for stem in sorted(keys):
+            stems[stem] = None
+            words[f"{WORD_MARK}{word}", stem] = None
+    return tuple(stems), tuple(words)
+
+
+def _places(said: _Said, segments: pa.Table) -> pa.Table:
+    """One row per stem and segment."""
+    flat, lengths = _flat([stems for stems, _ in said.forms])
+    rank, stems = _ranked(pa.array(flat, pa.string()))
+    stem_of = rank[_members(lengths, said.form_of)]
+    row_of = np.repeat(said.row_of, lengths[said.form_of])
+    codes = np.sort(stem_of * segments.num_rows + row_of)
+    codes = codes[np.diff(codes, prepend=-1) != 0]
+    keys = stems.take(pa.array(codes // segments.num_rows))
+    rows = pa.array(codes % segments.num_rows)
+    columns = {"key": keys, "stem": pa.nulls(len(keys), pa.string())}
+    for name in POSTINGS.names:
+        if name not in columns:
+            columns[name] = _one(segments.column(name)).take(rows)
     return pa.Table.from_arrays([columns[n] for n in POSTINGS.names], schema=POSTINGS)
 
 
-def in_order(rows: pa.Table) -> pa.Table:
-    """Rows in file order; several times faster than sorting by three text columns."""
-    key, call = _ranks(rows.column("key")), _ranks(rows.column("call_id"))
-    segment = pc.fill_null(rows.column("segment_id"), -1).to_numpy()
-    code = key * (int(call.max(initial=0)) + 1) + call
-    order = np.lexsort((segment, code))
-    if bool((order[1:] > order[:-1]).all()):
-        return rows
-    return rows.take(pa.array(order))
+def _vocabulary(said: _Said, segments: pa.Table) -> pa.Table:
+    """One row per word, stem and day."""
+    days = _one(segments.column("call_date")).dictionary_encode()
+    day_of = days.indices.to_numpy().astype(np.int64)[said.row_of]
+    spoken, _ = _distinct(
+        day_of * len(said.forms) + said.form_of, len(days.dictionary) * len(said.forms)
+    )
+    day, form = np.divmod(spoken, len(said.forms))
+    flat, lengths = _flat([words for _, words in said.forms])
+    occurs = pa.array(_members(lengths, form))
+    entries = pa.table(
+        {
+            "key": pa.array([key for key, _ in flat], pa.string()).take(occurs),
+            "stem": pa.array([stem for _, stem in flat], pa.string()).take(occurs),
+            "call_date": days.dictionary.take(pa.array(np.repeat(day, lengths[form]))),
+        }
+    )
+    by = ["key", "stem", "call_date"]
+    entries = entries.group_by(by).aggregate([]).sort_by([(name, "ascending") for name in by])
+    count = entries.num_rows
+    columns = {name: pa.nulls(count, POSTINGS.field(name).type) for name in POSTINGS.names}
+    columns |= {name: entries.column(name) for name in by}
+    columns |= {
+        "call_id": pa.repeat(pa.scalar(""), count),
+        "run_id": pa.repeat(segments.column("run_id")[0], count),
+    }
+    return pa.Table.from_arrays([columns[n] for n in POSTINGS.names], schema=POSTINGS)
 
 
-def _ranks(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Position of each value among the sorted distinct ones."""
-    encoded = column.combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
-    order = pc.sort_indices(encoded.dictionary).to_numpy()
+def _flat(lists: Sequence[Sequence[T]]) -> tuple[list[T], Ints]:
+    """Lists as one, and their lengths."""
+    return [value for one in lists for value in one], np.array([len(x) for x in lists], np.int64)
+
+
+def _members(lengths: Ints, chosen: Ints) -> Ints:
+    """Places, in the flat list, of all members of the chosen lists."""
+    counts = lengths[chosen]
+    starts = np.repeat((np.cumsum(lengths) - lengths)[chosen], counts)
+    inside: Ints = np.arange(len(starts)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return starts + inside
+
+
+def _distinct(codes: Ints, limit: int) -> tuple[Ints, Ints]:
+    """Distinct codes below ``limit``, ascending, and which of them each one is."""
+    present = np.zeros(limit, np.bool_)
+    present[codes] = True
+    place = np.cumsum(present) - 1
+    return np.flatnonzero(present), place[codes]
+
+
+def _ranked(texts: pa.Array | pa.ChunkedArray) -> tuple[Ints, pa.Array]:
+    """Rank of each text among the distinct ones, and these in order."""
+    encoded = _one(_one(texts).dictionary_encode())
+    order = pc.sort_indices(encoded.dictionary)
     rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    ranks: NDArray[np.int64] = rank[encoded.indices.to_numpy()]
-    return ranks
+    rank[order.to_numpy()] = np.arange(len(order))
+    return rank[encoded.indices.to_numpy()], encoded.dictionary.take(order)
 
 
-def _occurrences(
-    segments: pa.Table,
-) -> tuple[list[Entry], NDArray[np.int64], NDArray[np.int64]]:
-    """Distinct entries; entry and row of each of their occurrences.
-
-    Everything about a chunk of text is worked out once; per occurrence there is only arithmetic
-    over arrays.
-    """
-    texts = pc.fill_null(segments.column("text"), "").combine_chunks()
-    chunks = pc.utf8_split_whitespace(texts)
-    if isinstance(chunks, pa.ChunkedArray):
-        chunks = chunks.combine_chunks()
-    parents = pc.list_parent_indices(chunks).to_numpy().astype(np.int64)
-    distinct = chunks.flatten().dictionary_encode()
-    tongues = segments.column("language").combine_chunks().dictionary_encode("encode")
-    if isinstance(tongues, pa.ChunkedArray):
-        tongues = tongues.combine_chunks()
-    spoken = tongues.indices.to_numpy().astype(np.int64)[parents]
-    code = spoken * len(distinct.dictionary) + distinct.indices.to_numpy()
-    pairs, pair_of = np.unique(code, return_inverse=True)
-    words, languages = distinct.dictionary.to_pylist(), tongues.dictionary.to_pylist()
-    ids: dict[Entry, int] = {}
-    lists: list[list[int]] = []
-    for pair in pairs.tolist():
-        tongue, word = divmod(pair, len(words))
-        found = _entries(words[word], languages[tongue])
-        lists.append([ids.setdefault(entry, len(ids)) for entry in found])
-    lengths = np.array([len(one) for one in lists], np.int64)
-    flat = np.array([entry for one in lists for entry in one], np.int64)
-    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)[:-1]])
-    counts = lengths[pair_of] if len(pairs) else np.zeros(0, np.int64)
-    ends = np.cumsum(counts)
-    inside = np.arange(int(counts.sum())) - np.repeat(ends - counts, counts)
-    entry_of = flat[np.repeat(starts[pair_of], counts) + inside] if len(flat) else flat
-    return list(ids), entry_of, np.repeat(parents, counts)
+def _like_the_last(column: pa.ChunkedArray) -> pa.Array:
+    """Whether each value equals the one before it; the first does not."""
+    values = _one(column)
+    same = pc.equal(values.slice(1), values.slice(0, len(values) - 1))
+    return pa.concat_arrays([pa.array([False]), _one(same)])
 
 
-@lru_cache(maxsize=200_000)
-def _entries(chunk: str, language: str | None) -> tuple[Entry, ...]:
-    found: dict[Entry, None] = {}
-    for word, stems in word_stems(chunk, language):
-        for stem in sorted(stems):
-            found[stem, None] = None
-            found[f"{WORD_MARK}{word}", stem] = None
-    return tuple(found)
-
-
-def _first_rows(segments: pa.Table) -> NDArray[np.int64]:
-    """Per row the first row of the same call."""
-    encoded = segments.column("call_id").combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
-    codes = encoded.indices.to_numpy()
-    _, first = np.unique(codes, return_index=True)
-    rows: NDArray[np.int64] = first[codes].astype(np.int64)
-    return rows
-
-
-def _sort_text(entry: Entry) -> str:
-    return entry[0] if entry[1] is None else f"{entry[0]}\0{entry[1]}"
+def _one(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

@@ -6,10 +6,12 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from speechlytics.schema import PARTITIONED
+from speechlytics.schema import CALL_TABLES
 from speechlytics.store import Store, connect, tables_from
 from speechlytics.store._postings import with_postings
 from tests.store_calls import SQL, analysis, rows_of
@@ -29,6 +31,19 @@ batches = st.lists(
 )
 
 
+def places_of(postings: pa.Table) -> pa.Table:
+    return postings.filter(pc.is_null(postings.column("stem")))
+
+
+def keys_of(postings: pa.Table) -> set[tuple]:
+    columns = [postings.column(name).to_pylist() for name in ("call_date", "key", "stem")]
+    return set(zip(*columns, strict=True))
+
+
+def words_of(postings: pa.Table) -> set[tuple]:
+    return {entry for entry in keys_of(postings) if entry[2] is not None}
+
+
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(batches)
 def test_the_last_publication_of_a_call_is_what_is_there(nights) -> None:
@@ -43,6 +58,12 @@ def test_the_last_publication_of_a_call_is_what_is_there(nights) -> None:
                 model.update({call.recording.call_id: call for call in night})
         expected = with_postings(tables_from(model.values(), "run"))
         with connect(store) as connection:
-            for table in PARTITIONED:
+            for table in CALL_TABLES:
                 got = connection.sql(f"FROM {table}").to_arrow_table()
                 assert rows_of(got) == rows_of(expected[table])
+            postings = connection.sql("FROM postings").to_arrow_table()
+        assert rows_of(places_of(postings)) == rows_of(places_of(expected["postings"]))
+        # A word of a call that was replaced stays while another form of its stem is there.
+        assert words_of(postings) >= words_of(expected["postings"])
+        said = {(day, key) for day, key, stem in keys_of(postings) if stem is None}
+        assert {(day, stem) for day, _, stem in words_of(postings)} <= said
