@@ -2,7 +2,7 @@
 -- question: How many points does each reason add to a call's unresolved score?
 -- grain: one row per reason, and one per rule whose pack sets a weight of its own
 -- example: SELECT reason, weight, meaning FROM reason_weights WHERE rule_id IS NULL ORDER BY weight DESC;
--- needs:
+-- needs: contact_topics
 --
 -- THE one list that the score reads. A phrase hit takes the weight that its rule's pack sets and,
 -- where the pack sets none (or 0), the weight of its category below. Reasons that no phrase tells
@@ -46,4 +46,5 @@ FROM (VALUES
 UNION ALL
 SELECT category, rule_id, 'phrase', weight::DOUBLE, 'set by pack ' || pack
 FROM rules
-WHERE weight <> 0;
+WHERE weight <> 0
+  AND category NOT IN (SELECT topic FROM contact_topics);  -- there it is evidence for the topic
