@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -13,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from speechlytics.errors import StoreError
-from speechlytics.store import Store
+from speechlytics.store import Store, audit_entry
 
 log = logging.getLogger("speechlytics.review")
 
@@ -62,7 +61,7 @@ class Journal:
 
     def note(self, actor: str, action: str, call_id: str | None = None, **detail: Any) -> None:
         """Note anything else that somebody did."""
-        self._waiting.put(_entry(actor, action, call_id, detail))
+        self._waiting.put(audit_entry(actor, action, call_id, detail, RUN_ID))
 
     def verdict(self, actor: str, call_id: str, verdict: Mapping[str, str]) -> str:
         """Append a verdict (``verdict``, ``reason``, ``note``, ``sample_kind``) and its audit.
@@ -87,7 +86,7 @@ class Journal:
             ]
         )
         detail = {"verdict": verdict["verdict"], "review_id": review_id}
-        self._store.append_audit([_entry(actor, "verdict", call_id, detail)])
+        self._store.append_audit([audit_entry(actor, "verdict", call_id, detail, RUN_ID)])
         return review_id
 
     def close(self) -> None:
@@ -129,17 +128,3 @@ class Journal:
                 stop = True
             else:
                 pending.append(entry)
-
-
-def _entry(
-    actor: str, action: str, call_id: str | None, detail: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "audit_id": uuid.uuid4().hex,
-        "at": datetime.now(UTC),
-        "actor": actor,
-        "action": action,
-        "call_id": call_id,
-        "detail": json.dumps(detail, ensure_ascii=False) if detail else None,
-        "run_id": RUN_ID,
-    }

@@ -8,6 +8,7 @@ Layout::
     <store>/catalog.duckdb                                views over exactly those
     <store>/_spool/, _journal.json                        calls and a publication on their way
     <store>/_exports/                                     what ``export --new`` has delivered
+    <store>/_forgotten.json                               hashes of what was erased
 
 How calls get in, and why nothing is lost, torn or counted twice:
 
@@ -30,6 +31,10 @@ Polars, Spark) sees each table atomically, and a call only after its other rows.
 One process at a time may publish (``StoreLocked`` otherwise); reading takes no lock. The small
 shared tables (``rules``, ``reviews``, ``runs``, ``audit``) may be written by anybody at any time.
 
+Erasing (:meth:`Writer.remove_calls`) is a publication without the calls, then a full vacuum: no
+superseded file and no earlier entry of a Delta log stays, so that no reader reaches what was
+erased. A bucket that keeps versions of its objects, snapshots and backups are not ours to clean.
+
 For a bucket the same files go through ``pyarrow.fs`` and delta-rs; lock, spool and catalog are
 local files then.
 """
@@ -37,19 +42,24 @@ local files then.
 from __future__ import annotations
 
 from speechlytics.store._done import DoneCall, DoneCalls
+from speechlytics.store._forgotten import Forgotten
 from speechlytics.store._open import connect, done, views_sql
 from speechlytics.store._publish import Published
 from speechlytics.store._records import segments_of, silences_of
 from speechlytics.store._rows import empty_tables, tables_from
+from speechlytics.store._shared import audit_entry
 from speechlytics.store._store import Store
-from speechlytics.store._writer import Writer
+from speechlytics.store._writer import Removed, Writer
 
 __all__ = [
     "DoneCall",
     "DoneCalls",
+    "Forgotten",
     "Published",
+    "Removed",
     "Store",
     "Writer",
+    "audit_entry",
     "connect",
     "done",
     "empty_tables",

@@ -14,6 +14,7 @@ from speechlytics.errors import StoreError
 from speechlytics.schema import PARTITIONED, SCHEMA_VERSION, TABLES
 from speechlytics.store import _delta, _files
 from speechlytics.store._layout import Change
+from speechlytics.store._lock import turn
 from speechlytics.store._plan import discard
 from speechlytics.store._spool import FOLDER as SPOOL_FOLDER
 from speechlytics.store.durable import Place
@@ -189,7 +190,10 @@ def sweep(place: Place, min_age_s: float) -> list[str]:
         return []
     deleted: list[str] = []
     for name in TABLES:
-        for path in sorted(_delta.unreferenced(place, name, state.versions.get(name), min_age_s)):
-            place.remove(f"{name}/{path}")
-            deleted.append(f"{name}/{path}")
+        # in turn: what somebody writes to a shared table is an orphan until it is committed
+        with turn(place.work):
+            stale = _delta.unreferenced(place, name, state.versions.get(name), min_age_s)
+            for path in sorted(stale):
+                place.remove(f"{name}/{path}")
+                deleted.append(f"{name}/{path}")
     return deleted

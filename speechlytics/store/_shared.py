@@ -7,7 +7,11 @@ rebuilt over the calls as last published, whatever a run has committed of its ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import re
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -27,6 +31,8 @@ KEYS: Mapping[str, str | None] = {
 MAX_FILES = 16
 """Files of a shared table before they are merged into one."""
 ROWS_PER_GROUP = 10_000
+ERASED = '{"erased": true}'
+"""What stands in the place of a text that named an erased call."""
 ATTEMPTS = 5
 """Tries against programs that do not take turns (another Delta writer)."""
 
@@ -100,3 +106,63 @@ def _kept(place: Place, table: SharedTable, file: LiveFile, rows: pa.Table) -> p
         return stored
     keys = rows.column(key).combine_chunks()
     return stored.filter(pc.invert(pc.is_in(stored.column(key), keys)))
+
+
+def audit_entry(
+    actor: str, action: str, call_id: str | None, detail: Mapping[str, Any], run_id: str
+) -> dict[str, Any]:
+    """A row of ``audit``, as of now."""
+    return {
+        "audit_id": uuid.uuid4().hex,
+        "at": datetime.now(UTC),
+        "actor": actor,
+        "action": action,
+        "call_id": call_id,
+        "detail": json.dumps(detail, ensure_ascii=False) if detail else None,
+        "run_id": run_id,
+    }
+
+
+def remove_calls(place: Place, table: SharedTable, call_ids: Sequence[str]) -> int:
+    """Delete the rows about these calls, and blank what other rows tell of them.
+
+    The detail of an audit entry (a query, say) may name a call that the entry is not about. The
+    caller has the turn.
+
+    Returns:
+        Rows deleted.
+    """
+    ids = pa.array(call_ids, pa.string())
+    stale, kept, deleted = [], [], 0
+    for file in _delta.live_files(_delta.load(place, table)):
+        rows = _files.read(place, table, file)
+        # a row about no call (NULL) is kept
+        about = pc.fill_null(pc.is_in(rows.column("call_id"), value_set=ids), False)
+        left = rows.filter(pc.invert(about))
+        if "detail" in left.column_names:
+            left = without_mentions(left, "detail", call_ids)
+        if not left.equals(rows):
+            stale.append(file)
+            kept.append(left)
+            deleted += rows.num_rows - left.num_rows
+    if stale:
+        merged = pa.concat_tables(kept)
+        try:
+            add = [_files.write(place, table, merged, None, ROWS_PER_GROUP)] if len(merged) else []
+        except OSError as error:
+            raise StoreError(f"{place.uri(table)}: cannot be written: {error}") from error
+        _delta.commit(place, table, add, stale)
+    return deleted
+
+
+def without_mentions(rows: pa.Table, column: str, call_ids: Sequence[str]) -> pa.Table:
+    """Rows whose text names one of the calls, as a word of its own, with that text taken away."""
+    texts = rows.column(column).to_pylist()
+    words = "|".join(map(re.escape, sorted(call_ids, key=len, reverse=True)))
+    naming = re.compile(rf"(?<![\w.\-])(?:{words})(?![\w\-]|\.\w)")
+    clean = [ERASED if text is not None and naming.search(text) else text for text in texts]
+    if clean == texts:
+        return rows
+    field = rows.schema.field(column)
+    place = rows.schema.get_field_index(column)
+    return rows.set_column(place, field, pa.array(clean, field.type))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -16,8 +17,19 @@ from speechlytics.errors import StoreError
 from speechlytics.records import Segment, Silence
 from speechlytics.schema import TABLES
 from speechlytics.sql import SqlFile
-from speechlytics.store import _catalog, _delta, _done, _files, _publish, _records, _shared
+from speechlytics.store import (
+    _catalog,
+    _delta,
+    _done,
+    _files,
+    _forgotten,
+    _publish,
+    _records,
+    _shared,
+)
+from speechlytics.store._forgotten import Forgotten
 from speechlytics.store._lock import turn, writer_lock
+from speechlytics.store._shared import audit_entry
 from speechlytics.store.durable import Place
 
 if TYPE_CHECKING:
@@ -160,6 +172,10 @@ class Store:
         files = _delta.live_files(_delta.load(self.place, "calls", state.versions["calls"]))
         return sorted({date.fromisoformat(f.day) for f in files if f.day is not None})
 
+    def forgotten(self) -> Forgotten:
+        """The calls and customers that were forgotten here and are not taken in again."""
+        return _forgotten.read(self.place)
+
     def read_segments(self, day: date) -> dict[str, tuple[Segment, ...]]:
         """Segments of a day's calls as records, by call id."""
         return _records.segments_of(self.read("segments", days=[day]))
@@ -179,6 +195,13 @@ class Store:
     def append_audit(self, rows: pa.Table | Iterable[Mapping[str, Any]]) -> None:
         """Record who listened, judged, exported or erased."""
         self._put("audit", rows)
+
+    def note(
+        self, action: str, *, call_id: str | None = None, run_id: str | None = None, **detail: Any
+    ) -> None:
+        """Record in the audit what the user of this machine did."""
+        entry = audit_entry(getpass.getuser(), action, call_id, detail, run_id or action)
+        self.append_audit([entry])
 
     def replace_rules(self, rows: pa.Table | Iterable[Mapping[str, Any]]) -> None:
         """Store what the packs say now, in place of what they said before."""

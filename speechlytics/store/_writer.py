@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from speechlytics.errors import StoreError
 from speechlytics.records import CallAnalysis
-from speechlytics.schema import CALL_TABLES, SCHEMA_VERSION, TABLES
 from speechlytics.sql import SqlFile
-from speechlytics.store import _catalog, _plan, _postings, _publish, _spool
+from speechlytics.store import _catalog, _erase, _forgotten, _plan, _postings, _publish, _spool
+from speechlytics.store._checks import check
 from speechlytics.store._layout import CallIds, Change
 from speechlytics.store._lock import turn
 from speechlytics.store._publish import Published, State
@@ -28,6 +27,14 @@ GRACE_S = 24 * 3600.0
 SPOOL_CALLS = 64
 SPOOL_EVERY_S = 2.0
 """Finished calls are spooled when there are so many, or the last time was so long ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What an erasure took away: rows by table, and files that nobody could see any more."""
+
+    rows: Mapping[str, int]
+    files: tuple[str, ...]
 
 
 class Writer:
@@ -52,6 +59,9 @@ class Writer:
             self._refresh()
         if self._spool.rotate():
             self.publish()
+        if _erase.under_way(self._place):
+            self.remove_calls(_erase.left_over(self._place))
+            self.purge()
 
     @property
     def pending(self) -> int:
@@ -80,7 +90,7 @@ class Writer:
 
     def add_tables(self, tables: Mapping[str, pa.Table]) -> None:
         """Spool rows of whole calls, one table per partitioned table."""
-        _check(tables, complete=True)
+        check(tables, complete=True)
         self.flush()
         self._append(tables)
 
@@ -112,15 +122,40 @@ class Writer:
             published = self._commit(_spool.merge(frames), spooled)
         self._pending.clear()
         if tables is not None:
-            _check(tables)
+            check(tables)
             published = self._commit(dict(tables), [])
         return published
 
-    def remove_calls(self, call_ids: Iterable[str]) -> Published | None:
-        """Delete every row of these calls from the four partitioned tables."""
+    def forbid(self, call_ids: Iterable[str], customer_keys: Iterable[str], at: datetime) -> None:
+        """Remember that these calls, and these customers' calls until then, must not come back."""
+        _forgotten.add(self._place, call_ids, customer_keys, at)
+
+    def remove_calls(self, call_ids: Iterable[str]) -> Removed:
+        """Erase calls: their rows in every table, then every file that a reader cannot see.
+
+        What was superseded, orphaned or named by earlier Delta versions goes at once, of other
+        calls too. Killed in between, the next writer finishes what :meth:`forbid` names.
+
+        Raises:
+            StoreError: a table cannot be written; run it again.
+        """
         self.publish()
-        ids = pa.array(sorted(set(call_ids)), pa.string())
-        return self._commit(empty_tables(), [], ids) if len(ids) else None
+        ids = sorted(set(call_ids))
+        if not ids:
+            return Removed({}, ())
+        _erase.begin(self._place)
+        nothing = _postings.with_postings(empty_tables())
+        changes = _plan.plan(self._place, self._ids, nothing, call_ids=pa.array(ids, pa.string()))
+        self._finish(changes, [], len(ids))
+        rows = _erase.rows_lost(changes) | _erase.remove_shared(self._place, ids)
+        return Removed(rows, self.purge())
+
+    def purge(self) -> tuple[str, ...]:
+        """Full vacuum: delete all that readers of the present catalog do not need, and say what.
+
+        Readers that opened the catalog before lose files under their hands; they connect again.
+        """
+        return tuple(_erase.purge(self._place, self._refresh))
 
     def compact(self, days: Iterable[date] | None = None, *, max_files: int = 1) -> None:
         """Merge the small files of days, at most ``max_files`` per table remain."""
@@ -153,10 +188,8 @@ class Writer:
         self,
         tables: Mapping[str, pa.Table],
         spooled: Sequence[Path],
-        call_ids: pa.Array | None = None,
-    ) -> Published | None:
-        if call_ids is None:
-            call_ids = tables["calls"].column("call_id").combine_chunks()
+    ) -> Published:
+        call_ids = tables["calls"].column("call_id").combine_chunks()
         whole = _postings.with_postings(tables)
         changes = _plan.plan(self._place, self._ids, whole, call_ids=call_ids)
         return self._finish(changes, spooled, len(call_ids))
@@ -180,38 +213,3 @@ class Writer:
             sum(len(change.add) for change in changes.values()),
             sum(len(change.remove) for change in changes.values()),
         )
-
-
-def _check(tables: Mapping[str, pa.Table], *, complete: bool = False) -> None:
-    """Refuse rows that would break the store's promises.
-
-    Raises:
-        StoreError: a table is missing or unknown, columns differ from the schema, a call occurs
-            twice, or a row belongs to no call of the batch.
-    """
-    missing = {"calls"} - tables.keys() if not complete else set(CALL_TABLES) - tables.keys()
-    if missing or tables.keys() - set(CALL_TABLES):
-        raise StoreError(
-            f"tables to publish: {sorted(tables)}; missing: {sorted(missing)}, "
-            f"known: {list(CALL_TABLES)} (schema version {SCHEMA_VERSION})"
-        )
-    for name, rows in tables.items():
-        if not rows.schema.equals(TABLES[name]):
-            raise StoreError(f"{name}: columns differ from the schema: {rows.schema.names}")
-    keys = tables["calls"].select(["call_id", "call_date"])
-    ids = keys.column("call_id").combine_chunks()
-    if len(pc.unique(ids)) != len(ids):
-        counts = pc.value_counts(ids).to_pylist()
-        twice = [c["values"] for c in counts if c["counts"] > 1][:3]
-        raise StoreError(f"calls: call ids occur twice in one publication: {twice}")
-    for name, rows in tables.items():
-        if name == "calls" or rows.num_rows == 0:
-            continue
-        own = pa.table({n: rows.column(n) for n in ("call_id", "call_date")})
-        strays = own.group_by(["call_id", "call_date"]).aggregate([])
-        strays = strays.join(keys, ["call_id", "call_date"], join_type="left anti")
-        if strays.num_rows:
-            raise StoreError(
-                f"{name}: rows of calls that are not in this publication "
-                f"(or with another call_date): {strays.column('call_id').to_pylist()[:3]}"
-            )

@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -222,16 +221,15 @@ class Place:
         with contextlib.suppress(FileNotFoundError):
             self.filesystem.delete_file(self.path(name))
 
-    def old_files(self, folder: str, min_age_s: float) -> list[str]:
-        """Names (relative to ``folder``) of Parquet files last written that long ago."""
-        root = self.path(folder)
-        selector = pafs.FileSelector(root, recursive=True, allow_not_found=True)
-        limit = time.time() - min_age_s
-        return [
-            info.path[len(root) + 1 :]
-            for info in self.filesystem.get_file_info(selector)
-            if info.type == pafs.FileType.File
-            and info.path.endswith(".parquet")
-            and "/_" not in info.path[len(root) :]
-            and info.mtime.timestamp() <= limit
-        ]
+    def names(self, folder: str) -> list[str]:
+        """Names of the files that lie directly in a folder; none where it does not exist."""
+        selector = pafs.FileSelector(self.path(folder), allow_not_found=True)
+        found = self.filesystem.get_file_info(selector)
+        return sorted(info.base_name for info in found if info.type == pafs.FileType.File)
+
+    def remove_empty_days(self, table: str) -> None:
+        """Delete the folders of days that hold no file any more; buckets have none."""
+        if self.is_local:
+            for folder in self.local(table).glob("*=*"):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
