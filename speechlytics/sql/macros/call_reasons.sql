@@ -31,10 +31,7 @@ rule_weight AS (
     GROUP BY rule_id
 ),
 spoken AS (
-    SELECT
-        call_id, segment_id, role, start_ms, end_ms, text,
-        row_number() OVER (PARTITION BY call_id, role ORDER BY start_ms DESC) AS from_end,
-        max(end_ms) OVER (PARTITION BY call_id) AS last_ms
+    SELECT call_id, role, start_ms, end_ms, text
     FROM segments
     WHERE role <> 'ivr' AND (since IS NULL OR call_date >= since::DATE)
 ),
@@ -90,20 +87,22 @@ stood_still AS (
     FROM silence
 ),
 last_words AS (
-    SELECT call_id, role, start_ms, end_ms, text
+    SELECT
+        call_id,
+        'customer' AS role,
+        max(start_ms) FILTER (role = 'customer') AS start_ms,
+        arg_max(end_ms, start_ms) FILTER (role = 'customer') AS end_ms,
+        arg_max(text, start_ms) FILTER (role = 'customer') AS text,
+        max(start_ms) FILTER (role = 'agent') AS agent_ms
     FROM spoken
-    WHERE role = 'customer' AND from_end = 1 AND end_ms >= last_ms - 1000 * ending_s
+    GROUP BY call_id
+    HAVING arg_max(end_ms, start_ms) FILTER (role = 'customer') >= max(end_ms) - 1000 * ending_s
 ),
 unanswered AS (
     -- the customer's last words ask, and no agent speaks after them
-    SELECT last_words.call_id, last_words.role, last_words.start_ms, last_words.end_ms, text
+    SELECT call_id, role, start_ms, end_ms, text
     FROM last_words
-    WHERE text LIKE '%?%'
-      AND NOT EXISTS (
-          SELECT 1 FROM spoken AS reply
-          WHERE reply.call_id = last_words.call_id AND reply.role = 'agent'
-            AND reply.start_ms >= last_words.start_ms
-      )
+    WHERE text LIKE '%?%' AND agent_ms >= start_ms IS NOT TRUE
     UNION ALL
     -- or a silence swallowed the question: the customer had to speak again, or the call ended
     SELECT call_id, 'customer', start_ms, end_ms, before_text
