@@ -12,5 +12,14 @@ from speechlytics.audio._decode import decode
 from speechlytics.audio._files import fingerprint
 from speechlytics.audio._length import video_length_ms
 from speechlytics.audio._playback import peaks, transcode, wav_bytes
+from speechlytics.audio._video import video_frame
 
-__all__ = ["decode", "fingerprint", "peaks", "transcode", "video_length_ms", "wav_bytes"]
+__all__ = [
+    "decode",
+    "fingerprint",
+    "peaks",
+    "transcode",
+    "video_frame",
+    "video_length_ms",
+    "wav_bytes",
+]

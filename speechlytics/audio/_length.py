@@ -6,7 +6,7 @@ from speechlytics.audio._files import local_file
 from speechlytics.errors import AudioError
 
 # Self-contained containers only: a playlist would make FFmpeg open other files.
-_FORMATS = "mov,mp4,m4a,3gp,matroska,webm,avi"
+FORMATS = "mov,mp4,m4a,3gp,matroska,webm,avi"
 _US_PER_MS = 1000
 
 
@@ -18,7 +18,7 @@ def video_length_ms(uri: str) -> int | None:
     """
     import av
 
-    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
     with local_file(uri) as path:
         try:
             with av.open(str(path), options=options, metadata_errors="replace") as container:

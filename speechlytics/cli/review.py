@@ -11,7 +11,7 @@ import typer
 
 from speechlytics import config
 from speechlytics.cli._app import app, example
-from speechlytics.cli._places import PIPELINE_FILE, StoreOption, store_path
+from speechlytics.cli._places import PIPELINE_FILE, StoreOption, open_store
 from speechlytics.errors import ConfigError
 
 PASSWORD_VARIABLE = "SPEECHLYTICS_REVIEW_PASSWORD"  # noqa: S105 - its name, not its value
@@ -56,7 +56,7 @@ def review(
     pipeline = Path(PIPELINE_FILE)
     audio = config.load(pipeline).audio if pipeline.is_file() else config.AudioConfig()
     settings = ReviewSettings(
-        store=Path(store_path(store)),
+        store=open_store(store),
         host=host,
         port=port,
         reviewer=reviewer or getpass.getuser(),

@@ -18,12 +18,15 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from speechlytics.errors import StoreError
-from speechlytics.review import _desk, _pages
+from speechlytics.review import _desk, _pages, _playing, _signing, _verdicts
+from speechlytics.review._cache import Cache
 from speechlytics.review._call import Calls
 from speechlytics.review._catalog import Catalog
+from speechlytics.review._cover import Handles
 from speechlytics.review._dashboards import Dashboards
 from speechlytics.review._media import Media
 from speechlytics.review._queue import Queues
+from speechlytics.review._ranking import Rankings
 from speechlytics.review._records import Journal
 from speechlytics.review._render import render
 from speechlytics.review._security import Doorkeeper, KnownHost, SafeHeaders, SignedIn
@@ -47,6 +50,7 @@ class Services:
     queues: Queues
     calls: Calls
     media: Media
+    handles: Handles
     journal: Journal
     dashboards: Dashboards
 
@@ -59,17 +63,18 @@ def create_app(settings: ReviewSettings) -> Starlette:
         StoreError: there is no store.
     """
     settings.check()
-    store = Store(settings.store)
-    catalog = Catalog(store)
+    store = settings.store if isinstance(settings.store, Store) else Store(settings.store)
+    catalog, cache = Catalog(store), Cache(store, settings.cache_bytes)
     catalog.state()
-    queues = Queues(catalog)
+    rankings = Rankings(catalog)
     services = Services(
         settings=settings,
         store=store,
         catalog=catalog,
-        queues=queues,
-        calls=Calls(catalog, queues),
-        media=Media(store, settings.audio, settings.cache_bytes),
+        queues=Queues(catalog, rankings),
+        calls=Calls(catalog, rankings),
+        media=Media(cache, settings.audio),
+        handles=Handles(cache.folder),
         journal=Journal(store),
         dashboards=Dashboards(catalog),
     )
@@ -111,15 +116,15 @@ def _routes(settings: ReviewSettings) -> list[Route | Mount]:
         Route("/", _pages.home),
         Route("/queue", _pages.queue),
         Route("/call", _pages.call),
-        Route("/wave", _pages.wave),
-        Route("/audio", _pages.audio),
-        Route("/screen", _pages.screen),
-        Route("/verdict", _pages.verdict, methods=["POST"]),
+        Route("/wave", _playing.wave),
+        Route("/audio", _playing.audio),
+        Route("/screen", _playing.screen),
+        Route("/verdict", _verdicts.verdict, methods=["POST"]),
         Route("/rules", _pages.rules),
         Route("/dashboards", _desk.dashboards),
-        Route("/login", _pages.sign_in, methods=["GET", "POST"]),
-        Route("/logout", _pages.sign_out, methods=["POST"]),
-        Route("/lang", _pages.language),
+        Route("/login", _signing.sign_in, methods=["GET", "POST"]),
+        Route("/logout", _signing.sign_out, methods=["POST"]),
+        Route("/lang", _signing.language),
         Mount("/static", static),
     ]
     if settings.sql_box:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from speechlytics.review._catalog import Catalog, Lens, literal
 from speechlytics.review._charts import Kind, Series, draw
+from speechlytics.review._cover import Cover
 from speechlytics.review._i18n import N_, name_of, translations
 from speechlytics.review._render import number, percent
 
@@ -116,20 +117,19 @@ class Dashboards:
         self._boards: dict[tuple[Any, ...], Board] = {}
         self._lock = threading.Lock()
 
-    def board(self, last: date | None, days: int, language: str) -> Board:
+    def board(self, last: date | None, days: int, language: str, cover: Cover) -> Board:
         """The board of the days up to ``last``, or up to the latest day with calls."""
         if last is None:
-            latest = self._catalog.rows("SELECT max(call_date) AS day FROM calls")[0]["day"]
-            last = latest or date(1970, 1, 1)
-        key = (self._catalog.state().calls_version, last, days, language)
+            last = self._catalog.latest_day() or date(1970, 1, 1)
+        key = (self._catalog.state().calls_version, last, days, language, cover.hidden)
         with self._lock:
             if key not in self._boards:
                 if len(self._boards) > 20:
                     self._boards.clear()
-                self._boards[key] = self._make(last, days, language)
+                self._boards[key] = self._make(last, days, language, cover)
             return self._boards[key]
 
-    def _make(self, last: date, days: int, language: str) -> Board:
+    def _make(self, last: date, days: int, language: str, cover: Cover) -> Board:
         first = last - timedelta(days=days - 1)
         lens = self._catalog.lens(first, last, NEEDED)
         try:
@@ -138,14 +138,14 @@ class Dashboards:
             sections: dict[str, list[Drawn]] = {}
             gettext = translations(language).gettext
             for spec in SPECS:
-                drawn = _drawn(lens, spec, first, last, language)
+                drawn = _drawn(lens, spec, first, last, language, cover)
                 sections.setdefault(gettext(spec.section), []).append(drawn)
         finally:
             lens.close()
         return Board(first, last, sections)
 
 
-def _drawn(lens: Lens, spec: Spec, first: date, last: date, language: str) -> Drawn:
+def _drawn(lens: Lens, spec: Spec, first: date, last: date, language: str, cover: Cover) -> Drawn:
     gettext = translations(language).gettext
     query = spec.query.format(first=literal(first), last=literal(last))
     with lens.cursor() as cursor:
@@ -163,7 +163,7 @@ def _drawn(lens: Lens, spec: Spec, first: date, last: date, language: str) -> Dr
         return Drawn(gettext(spec.title), None, query, "–", names)
     title = gettext(spec.title)
     svg = draw(
-        spec.kind, [_label(r[0], language) for r in rows], series, title, write, top=spec.top
+        spec.kind, [_label(r[0], language, cover) for r in rows], series, title, write, top=spec.top
     )
     latest = write(known[-1]) if spec.section == _BY_DAY and len(series) == 1 else ""
     return Drawn(title, Markup(svg), query, latest, names)  # noqa: S704 - escaped by ElementTree
@@ -173,12 +173,12 @@ def _value(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _label(value: Any, language: str) -> str:
+def _label(value: Any, language: str, cover: Cover) -> str:
     if isinstance(value, date):
         return f"{value:%d.%m}"
     if isinstance(value, int):
         return f"{value:02d}"
-    text = name_of(str(value), language)
+    text = name_of(cover.name(str(value)), language)
     return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…"
 
 

@@ -10,8 +10,8 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
-from speechlytics.review._pages import covering, services
-from speechlytics.review._queue import parse_day
+from speechlytics.review._asking import covering, services, user_of
+from speechlytics.review._filters import parse_day
 from speechlytics.review._render import language_of, render
 from speechlytics.review._security import check_csrf
 from speechlytics.review._sqlbox import FILE_ROW_LIMIT, Answer, QueryRefused, ask
@@ -31,7 +31,7 @@ def dashboards(request: Request) -> Response:
     last = parse_day(request.query_params.get("last"))
     length = request.query_params.get("days", "14")
     days = int(length) if length in {"7", "14", "28"} else 14
-    board = services(request).dashboards.board(last, days, language_of(request))
+    board = services(request).dashboards.board(last, days, language_of(request), covering(request))
     return render(request, "dashboards.html", board=board, days=days)
 
 
@@ -49,7 +49,7 @@ async def sql(request: Request) -> Response:
 def _answer(request: Request, query: str, wanted: str) -> Response:
     shared = services(request)
     as_file = wanted in MEDIA_TYPES
-    shared.journal.note(request.state.user or "", "sql", query=query[:2000], format=wanted)
+    shared.journal.note(user_of(request), "sql", query=query[:2000], format=wanted)
     try:
         if as_file:
             return _file(request, ask(shared.store, query, FILE_ROW_LIMIT), wanted)

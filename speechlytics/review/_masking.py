@@ -3,6 +3,9 @@
 Covered are e-mail addresses, runs of four digits and more (also written with spaces, dashes or
 brackets, as phone and card numbers are) and runs of four spoken digits and more. Times stay: only
 the letters are covered. Names and the audio itself are not.
+
+Agents, teams and queues are our own: there a run is covered from seven digits, the length of a
+phone number. A list of extensions, all covered, would tell nobody apart.
 """
 
 from __future__ import annotations
@@ -14,8 +17,12 @@ COVER = "•"
 MIN_DIGITS = 4
 """Shorter runs are prices, years are not: a year is covered, too; better so than a PIN shown."""
 
+MIN_NAME_DIGITS = 7
+"""The same in the names of agents, teams and queues."""
+
 _EMAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-_DIGITS = rf"\+?\d(?:[\s().,/\-–‑]{{0,3}}\d){{{MIN_DIGITS - 1},}}"
+_RUN = r"\+?\d(?:[\s().,/\-–‑_]{{0,3}}\d){{{},}}"
+_DIGITS = _RUN.format(MIN_DIGITS - 1)
 _SPOKEN = (
     "double", "egy", "eight", "five", "four", "hat", "három", "hét", "kettő", "kilenc", "két",
     "nine", "nulla", "nyolc", "négy", "oh", "one", "seven", "six", "three", "triple", "two",
@@ -30,12 +37,18 @@ _SPOKEN = (
 _SPOKEN_DIGIT = rf"\b(?:{'|'.join(sorted(_SPOKEN, key=len, reverse=True))})\b"
 _SPOKEN_RUN = rf"{_SPOKEN_DIGIT}(?:[\s,.\-–]+{_SPOKEN_DIGIT}){{{MIN_DIGITS - 1},}}"
 _SENSITIVE = re.compile(f"{_EMAIL}|{_DIGITS}|{_SPOKEN_RUN}", re.IGNORECASE)
+_SENSITIVE_NAME = re.compile(f"{_EMAIL}|{_RUN.format(MIN_NAME_DIGITS - 1)}")
 _LETTER = re.compile(r"[^\W_]")
 
 
 def mask(text: str) -> str:
     """Text with what is sensitive covered, letter by letter, so that its length stays."""
     return _SENSITIVE.sub(lambda found: _LETTER.sub(COVER, found.group()), text)
+
+
+def mask_name(text: str) -> str:
+    """Name of an agent, team or queue with phone numbers and e-mail addresses covered."""
+    return _SENSITIVE_NAME.sub(lambda found: _LETTER.sub(COVER, found.group()), text)
 
 
 def mask_words(words: Sequence[str]) -> list[str]:

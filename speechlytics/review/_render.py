@@ -12,8 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from speechlytics import __version__
+from speechlytics.review._filters import Filters
 from speechlytics.review._i18n import LANGUAGES, choose, name_of, translations
-from speechlytics.review._media import spread
 from speechlytics.review._security import csrf_token
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ def environment(language: str) -> Environment:
         number=lambda value, digits=0: number(value, digits, language),
         percent=lambda share: percent(share, language),
         when=when,
-        spread=spread,
         name=lambda value: name_of(value, language),
     )
     made.globals.update(version=__version__, languages=LANGUAGES, call_url=call_url)
@@ -76,6 +75,12 @@ def call_url(call_id: str, **more: Any) -> str:
     """Address of a call's page; what is ``None`` is left out."""
     known = {name: value for name, value in more.items() if value is not None and value != ""}
     return "/call?" + urlencode({"id": call_id, **known})
+
+
+def queue_url(filters: Filters) -> str:
+    """Address of a queue."""
+    query = filters.query()
+    return f"/queue?{query}" if query else "/queue"
 
 
 def clock(ms: int | None) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from speechlytics.config import AudioConfig
 from speechlytics.errors import ConfigError
+from speechlytics.store import Store
 
 EVERYONE = "*"
 MIN_PASSWORD_LENGTH = 8
@@ -19,7 +20,7 @@ class ReviewSettings:
     """Settings of one running page.
 
     Attributes:
-        store: The store.
+        store: The store, or its folder.
         host, port: Address to listen on; anything but loopback needs ``password`` or
             ``user_header``.
         reviewer: Who gives the verdicts, where nobody signs in.
@@ -35,7 +36,7 @@ class ReviewSettings:
         secret: Signs cookies; new with every start unless given.
     """
 
-    store: Path
+    store: Path | Store
     host: str = "127.0.0.1"
     port: int = 8765
     reviewer: str = "reviewer"

@@ -17,9 +17,10 @@ from starlette.testclient import TestClient
 from speechlytics import config
 from speechlytics.errors import ConfigError
 from speechlytics.review import ReviewSettings, create_app, forget_cached
+from speechlytics.review._cover import Cover
+from speechlytics.review._filters import Filters, parse
 from speechlytics.review._i18n import LANGUAGES, NAMES, translations
 from speechlytics.review._masking import mask, mask_words
-from speechlytics.review._queue import Filters, parse
 from speechlytics.review._settings import is_loopback
 from speechlytics.store import Store
 from tests.review_store import DEMO, HOSTILE_ID, SECRET, shared
@@ -106,10 +107,13 @@ def test_call_page_has_reasons_words_and_chain(client: TestClient) -> None:
 
 def test_call_view_agrees_with_the_catalog(client: TestClient, store: Store) -> None:
     score = store.connect().execute("SELECT score FROM unresolved() WHERE call_id = 'demo-01'")
-    view = client.app.state.services.calls.view("demo-01", None, masked=True)
+    services = client.app.state.services
+    cover = Cover(True, services.handles)
+    view = services.calls.view("demo-01", None, cover)
     assert view.score == pytest.approx(score.fetchall()[0][0])
-    client.app.state.services.queues._rankings.clear()
-    again = client.app.state.services.calls.view("demo-01", None, masked=True)
+    services.calls._rankings.forget()
+    services.calls._judged.clear()
+    again = services.calls.view("demo-01", None, cover)
     assert (again.score, again.reasons) == (view.score, view.reasons)
 
 

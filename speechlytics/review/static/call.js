@@ -16,13 +16,19 @@ const clock = (s) => {
 
 // --- moving -----------------------------------------------------------------------------------
 
+let silent = 0; // where a call without a recording was clicked, ms
+const position = () => (audio ? audio.currentTime * 1000 : silent);
+
 function whenSeekable(then) {
   if (audio.readyState >= HTMLMediaElement.HAVE_METADATA) then();
   else audio.addEventListener("loadedmetadata", then, { once: true });
 }
 
 function jump(ms, play = true) {
-  if (!audio) return;
+  if (!audio) {
+    silent = ms;
+    return follow(true);
+  }
   whenSeekable(() => {
     audio.currentTime = Math.min(ms / 1000, audio.duration || Infinity);
     if (play) audio.play().catch(() => {});
@@ -36,7 +42,7 @@ document.addEventListener("click", (event) => {
   const target = event.target.closest("[data-jump]");
   if (target) return jump(Number(target.dataset.jump));
   const seek = event.target.closest("[data-seek]");
-  if (seek) jump(Math.max(0, (audio.currentTime + Number(seek.dataset.seek)) * 1000), !audio.paused);
+  if (seek && audio) jump(Math.max(0, (audio.currentTime + Number(seek.dataset.seek)) * 1000), !audio.paused);
 });
 
 function toggle() {
@@ -66,8 +72,8 @@ function saying(ms) {
 }
 
 function follow(force = false) {
-  const ms = audio.currentTime * 1000;
-  $("now").textContent = clock(audio.currentTime);
+  const ms = position();
+  if (audio) $("now").textContent = clock(ms / 1000);
   const now = saying(ms);
   if (now.length !== lit.length || now.some((node, i) => node !== lit[i])) {
     lit.forEach((node) => node.classList.remove("lit"));
@@ -93,30 +99,36 @@ function showScreen(ms) {
   if (!shots.length) return;
   let at = -1;
   shots.forEach((shot, i) => {
-    const open = shot.kind === "video" && i === shots.length - 1;
-    if (shot.start_ms <= ms && (ms < shot.end_ms || open || shot.kind === "video")) at = i;
+    if (shot.start_ms <= ms && ms < (shot.end_ms ?? Infinity)) at = i;
   });
   const image = $("screen-image"), video = $("screen-video");
+  const shot = shots[at];
   if (at !== shown) {
     shown = at;
-    const shot = shots[at];
-    $("screen-none").hidden = at >= 0;
-    $("screen-at").hidden = at < 0;
-    image.hidden = !shot || shot.kind !== "image";
-    video.hidden = !shot || shot.kind !== "video";
-    $("screen-at").textContent = shot ? clock(shot.start_ms / 1000) : "";
+    $("screen-none").hidden = Boolean(shot);
+    $("screen-at").hidden = !shot;
+    image.hidden = shot?.kind !== "image";
+    video.hidden = shot?.kind !== "video";
+    if (video.hidden) video.pause();
+    page.dataset.shown = shot ? shot.n : "";
     if (!shot) return;
     const source = `${page.dataset.screen}&n=${shot.n}`;
     if (shot.kind === "image") image.src = source;
     else if (video.getAttribute("src") !== source) video.src = source;
-    page.dataset.shown = shot.n;
+    $("screen-at").textContent = clock(Math.max(0, shot.start_ms) / 1000);
   }
-  const shot = shots[shown];
-  if (shot?.kind === "video" && video.readyState >= 1) {
-    const wanted = (ms - shot.start_ms) / 1000;
-    if (Math.abs(video.currentTime - wanted) > 0.3) video.currentTime = wanted;
-    if (audio.paused !== video.paused) audio.paused ? video.pause() : video.play().catch(() => {});
-  }
+  if (shot?.kind === "video") inStep(video, (ms - shot.start_ms) / 1000);
+}
+
+// A video runs by itself while it keeps the pace; only what is out of step is put right.
+function inStep(video, wanted) {
+  $("screen-at").textContent = clock(position() / 1000);
+  if (video.readyState < HTMLMediaElement.HAVE_METADATA) return;
+  const away = Math.abs(video.currentTime - wanted);
+  const still = !audio || audio.paused;
+  if (away > (still ? 0.05 : 0.3) && !video.seeking) video.currentTime = wanted;
+  video.playbackRate = audio?.playbackRate ?? 1;
+  if (still !== video.paused) still ? video.pause() : video.play().catch(() => {});
 }
 
 $("screen")?.addEventListener("click", () => {
@@ -148,6 +160,9 @@ async function draw() {
   if (!answer.ok) throw new Error(String(answer.status));
   const { outline, regions, screens, problem } = await answer.json();
   shots = screens;
+  $("screen-video")?.addEventListener("loadedmetadata", () => follow());
+  $("screen-video")?.addEventListener("seeked", () => follow());
+  if (!audio) return;
   if (problem || !outline) {
     const line = $("problem");
     line.textContent = line.dataset.text.replace("{why}", problem ?? "");
@@ -255,14 +270,18 @@ if (audio) {
     audio.addEventListener(name, () => {
       $("play").textContent = audio.paused ? $("play").dataset.play : $("play").dataset.pause;
       if (name === "play") tick();
+      else follow();
     });
   }
   audio.addEventListener("seeked", () => follow());
   audio.addEventListener("timeupdate", () => follow());
   const tick = () => { if (!audio.paused) { follow(); requestAnimationFrame(tick); } };
-  if (page.dataset.start) jump(Number(page.dataset.start), false);
+}
+if (page.dataset.start) jump(Number(page.dataset.start), false);
+if (audio || $("screen")) {
   draw().then(() => follow(), (error) => {
     const line = $("problem");
+    if (!line) return;
     line.textContent = line.dataset.text.replace("{why}", error.message);
     line.hidden = false;
   });
