@@ -7,6 +7,7 @@ With ``new`` a target gets each row once, however often a run is repeated or kil
 from __future__ import annotations
 
 from speechlytics.export._export import ALIASES, Exported, Form, export
+from speechlytics.export._forget import forget_delivered
 from speechlytics.export._formats import WRITERS
 
-__all__ = ["ALIASES", "WRITERS", "Exported", "Form", "export"]
+__all__ = ["ALIASES", "WRITERS", "Exported", "Form", "export", "forget_delivered"]

@@ -19,7 +19,8 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import secrets
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,11 +109,36 @@ class Cursor:
         durable.write_file(self._state_path, json.dumps(state).encode())
 
 
+def overwrite(work: Path, ids: Collection[bytes], *, dry_run: bool = False) -> int:
+    """Put random bytes in the place of rows' identities, in the memory of every target.
+
+    The rows count as delivered still, and nothing tells any more which they were.
+
+    Returns:
+        Identities found.
+    """
+    found = 0
+    for path in sorted((work / FOLDER).glob("*.ids")):
+        with _locked(path.parent, path.stem):
+            data = path.read_bytes()
+            kept = [data[i : i + ID_BYTES] for i in range(0, len(data), ID_BYTES)]
+            known = sum(identity in ids for identity in kept)
+            found += known
+            if known and not dry_run:
+                new = [secrets.token_bytes(ID_BYTES) if i in ids else i for i in kept]
+                durable.write_file(path, b"".join(new))
+    return found
+
+
+def _locked(folder: Path, key: str) -> FileLock:
+    return FileLock(folder / f"{key}.lock")
+
+
 @contextlib.contextmanager
 def opened(work: Path, what: str, target: str) -> Iterator[Cursor]:
     """The cursor of a target, for one export at a time; finishes a delivery that was killed."""
     folder = work / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     key = hashlib.sha256(f"{what}\0{target}".encode()).hexdigest()[:16]
-    with FileLock(folder / f"{key}.lock"):
+    with _locked(folder, key):
         yield Cursor(folder, key)

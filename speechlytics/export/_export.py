@@ -78,6 +78,7 @@ def export(
         if not new:
             target.parent.mkdir(parents=True, exist_ok=True)
             rows, temporary = _write(store, view, chosen, target, since, until, None)
+            store.note("export", what=view, out=str(target), rows=rows)
             durable.replace_file(temporary, target)
             return Exported(rows, target)
         absolute = out.expanduser().absolute()
@@ -112,6 +113,7 @@ def _deliver(
         temporary.unlink()
         return Exported(0, None)
     durable.sync_file(temporary)
+    store.note("export", what=view, out=str(target), rows=rows)
     cursor.deliver(_cursor.Delivery(temporary, target, tuple(ids)))
     return Exported(rows, target)
 
@@ -197,10 +199,11 @@ def _new_rows(view: str, batch: pa.RecordBatch, take: Callable[[bytes], bool]) -
     if not set(columns) <= set(batch.schema.names):
         columns = tuple(batch.schema.names)
     keys = batch.select(list(columns)).to_pylist()
-    return batch.filter(pa.array([take(_identity(key)) for key in keys], pa.bool_()))
+    return batch.filter(pa.array([take(identity(key)) for key in keys], pa.bool_()))
 
 
-def _identity(key: Mapping[str, Any]) -> bytes:
+def identity(key: Mapping[str, Any]) -> bytes:
+    """What the memory of a target keeps of a row: the hash of its identifying values."""
     text = as_json(list(key.values())).encode()
     return hashlib.blake2b(text, digest_size=_cursor.ID_BYTES).digest()
 

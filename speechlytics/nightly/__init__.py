@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from speechlytics.nightly._diff import RuleChange, calls_changed, rules_diff
 from speechlytics.nightly._export_vcon import export_vcons
+from speechlytics.nightly._forget import Erasure, Forgettable, customer_keys, forget
 from speechlytics.nightly._import import (
     Reading,
     Taken,
@@ -26,7 +27,9 @@ from speechlytics.nightly._report import FailedCall, Report
 from speechlytics.nightly._rescore import rescore, rescored, stored_analysis
 
 __all__ = [
+    "Erasure",
     "FailedCall",
+    "Forgettable",
     "Night",
     "Progress",
     "Reading",
@@ -37,7 +40,9 @@ __all__ = [
     "Task",
     "VconReading",
     "calls_changed",
+    "customer_keys",
     "export_vcons",
+    "forget",
     "import_reviews",
     "import_transcripts",
     "import_vcons",

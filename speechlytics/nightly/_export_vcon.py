@@ -64,6 +64,10 @@ def export_vcons(
             written[call["call_id"]] = path
     except OSError as error:
         raise StoreError(f"{folder}: cannot be written: {error}") from error
+    finally:
+        if written:
+            alone = next(iter(written)) if len(written) == 1 else None
+            store.note("export", call_id=alone, what="vcon", out=str(folder), calls=len(written))
     missing = [call_id for call_id in call_ids if call_id not in written]
     if missing:
         raise ConfigError(f"{store.place.root}: has no call {', '.join(map(repr, missing))}")

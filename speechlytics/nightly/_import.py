@@ -25,6 +25,7 @@ from speechlytics.store import Store
 from speechlytics.transcripts import ImportedCall, read_transcripts, to_analysis
 
 BATCH_CALLS = 500
+FORGOTTEN = "is not taken in again: this call or its customer was forgotten on"
 
 
 @dataclass(slots=True)
@@ -74,6 +75,7 @@ def import_transcripts(
     matcher = Matcher(packs, phrases)
     stages = StageSha256(phrases=phrases_sha256(packs, phrases))
     taken = Taken()
+    forgotten = store.forgotten()
 
     def analyses() -> Iterator[CallAnalysis]:
         for call in _read(files, reading, taken):
@@ -85,6 +87,9 @@ def import_transcripts(
                 )
             except (ValueError, TypeError) as error:
                 taken.refused.append(f"{call.where}: {error}")
+                continue
+            if when := forgotten.of(analysis.recording):
+                taken.refused.append(f"{call.where}: {FORGOTTEN} {when[:10]}")
                 continue
             yield with_phrases(replace(analysis, stage_sha256=stages), matcher)
 
@@ -144,6 +149,7 @@ def import_reviews(store: Store, files: Iterable[Path]) -> Taken:
     ``review_id``. Without an id the same verdict read twice counts once.
     """
     taken = Taken()
+    forgotten = store.forgotten()
     rows = []
     run_id = f"import-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
     for path in files:
@@ -152,6 +158,9 @@ def import_reviews(store: Store, files: Iterable[Path]) -> Taken:
                 review = msgspec.convert(_given(row), _Review, strict=False)
             except msgspec.ValidationError as error:
                 taken.refused.append(f"{path}:{line}: {error}")
+                continue
+            if when := forgotten.call(review.call_id):
+                taken.refused.append(f"{path}:{line}: {FORGOTTEN} {when[:10]}")
                 continue
             rows.append(_review_row(review, run_id))
             taken.taken += 1

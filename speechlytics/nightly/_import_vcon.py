@@ -18,7 +18,7 @@ from speechlytics.analyze import unrecorded, with_phrases
 from speechlytics.config import Config
 from speechlytics.config import replace as config_replace
 from speechlytics.errors import ImportRefused, ModelMissing
-from speechlytics.nightly._import import BATCH_CALLS, Taken
+from speechlytics.nightly._import import BATCH_CALLS, FORGOTTEN, Taken
 from speechlytics.nightly._job import (
     MakeRunner,
     Night,
@@ -110,6 +110,7 @@ class _Import:
         self.packs = load_packs([Path(folder) for folder in config.phrases.packs] or None)
         self._matcher = Matcher(self.packs, config.phrases)
         self._phrases = phrases_sha256(self.packs, config.phrases)
+        self._forgotten = store.forgotten()
         self.taken = Taken()
         self._batch: list[CallAnalysis] = []
         self._where: dict[str, str] = {}
@@ -139,6 +140,8 @@ class _Import:
                 f"{found.where}: call {call_id!r} came before, from {self._where[call_id]}"
             )
         text = self._from_store(found.stored) if found.stored else self._from_text(found)
+        if when := self._forgotten.of(text.recording):
+            raise ImportRefused(f"{found.where}: {FORGOTTEN} {when[:10]}")
         try:
             located = locate(found.sounds, call_id, self._store, path.parent, self._reading.fetch)
         except ImportRefused as error:

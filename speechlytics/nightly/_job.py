@@ -21,7 +21,7 @@ from speechlytics.analyze import PrepareSettings
 from speechlytics.config import Config, TranscribeConfig, digest
 from speechlytics.config import replace as config_replace
 from speechlytics.nightly._known import KnownCalls
-from speechlytics.nightly._plan import Selection, Task, plan
+from speechlytics.nightly._plan import Selection, Task, plan, without_forgotten
 from speechlytics.nightly._report import Report, Tally, rtfx
 from speechlytics.nightly._rescore import phrases_sha256, rescored
 from speechlytics.nightly._stream import Model, Stages, analyses
@@ -96,7 +96,8 @@ def tasks(night: Night, store: Store, selection: Selection) -> Iterator[Task]:
     source = night.config.source
     key = load_or_create_key(key_file(night.config))
     join = None if night.captures is None else night.captures.joined
-    return plan(discover(source, key=key), known, night.sha256, selection, join)
+    found = without_forgotten(discover(source, key=key), store.forgotten())
+    return plan(found, known, night.sha256, selection, join)
 
 
 def key_file(config: Config) -> Path:

@@ -9,13 +9,14 @@ except where the source itself was out of reach: that is tried again every night
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
 import numpy as np
 
 from speechlytics.records import Recording, StageSha256
+from speechlytics.store import Forgotten
 
 Action = Literal["analyze", "rescore", "nothing"]
 
@@ -80,6 +81,18 @@ class Selection:
         if self.day is not None and recording.call_date != self.day:
             return False
         return self.since is None or recording.call_date >= self.since
+
+
+def without_forgotten(recordings: Iterable[Recording], forgotten: Forgotten) -> Iterator[Recording]:
+    """The recordings that may come in; none of them names a forgotten call."""
+    for recording in recordings:
+        if forgotten.of(recording):
+            continue
+        before = recording.transferred_from
+        if before is not None and forgotten.call(before):
+            yield replace(recording, transferred_from=None)
+        else:
+            yield recording
 
 
 def plan(

@@ -44,8 +44,8 @@ class Located:
 
 
 def files_of(store: Store, call_id: str) -> list[Path]:
-    """Recordings that imports of this call left in the store."""
-    return sorted((store.place.work / FOLDER).glob(f"{_name(call_id)}-*"))
+    """Recordings that imports of this call left in the store, half-written ones included."""
+    return sorted((store.place.work / FOLDER).glob(f"*{_name(call_id)}-*"))
 
 
 def locate(

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from speechlytics.records import Recording
 from speechlytics.store.durable import Place
 
 FILE = "_forgotten.json"
@@ -38,6 +39,11 @@ class Forgotten:
             return None
         at = self.customers.get(self._hash("customer", customer_key))
         return at if at is not None and started_at <= datetime.fromisoformat(at) else None
+
+    def of(self, recording: Recording) -> str | None:
+        """When this call, or its customer, was forgotten; ``None`` if it may come in."""
+        known = self.call(recording.call_id)
+        return known or self.customer(recording.customer_key, recording.started_at)
 
     def _hash(self, kind: str, value: str) -> str:
         text = f"{kind}:{value}".encode("utf-8", "surrogatepass")

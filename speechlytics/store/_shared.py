@@ -7,7 +7,9 @@ rebuilt over the calls as last published, whatever a run has committed of its ne
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -106,6 +108,14 @@ def _kept(place: Place, table: SharedTable, file: LiveFile, rows: pa.Table) -> p
         return stored
     keys = rows.column(key).combine_chunks()
     return stored.filter(pc.invert(pc.is_in(stored.column(key), keys)))
+
+
+def machine_user() -> str:
+    """Who is logged in on this machine; a container may know a number only."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid {os.getuid()}"
 
 
 def audit_entry(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -200,7 +199,7 @@ class Store:
         self, action: str, *, call_id: str | None = None, run_id: str | None = None, **detail: Any
     ) -> None:
         """Record in the audit what the user of this machine did."""
-        entry = audit_entry(getpass.getuser(), action, call_id, detail, run_id or action)
+        entry = audit_entry(_shared.machine_user(), action, call_id, detail, run_id or action)
         self.append_audit([entry])
 
     def replace_rules(self, rows: pa.Table | Iterable[Mapping[str, Any]]) -> None:
