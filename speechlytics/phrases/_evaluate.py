@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -28,7 +27,7 @@ class CallContext:
 
     def times(self, stream: Stream, at: int) -> tuple[int, int]:
         """Start and end of a token in ms: its word's own, else its share of the text."""
-        index, ordinal = stream.segments[at], stream.chunks[at]
+        index, ordinal = stream.segment(at), stream.chunk(at)
         segment = self.segments[index]
         if segment.words:
             word = segment.words[ordinal]
@@ -56,14 +55,7 @@ class Found:
     @property
     def turn(self) -> int:
         """Turn in which it starts."""
-        return self.stream.turns[self.first]
-
-
-def listens(rule: Rule, stream: Stream) -> bool:
-    """Whether a rule hears a role; ``unknown`` speech only if it says ``any_role_ok``."""
-    if rule.role in ("any", stream.role):
-        return True
-    return stream.role == "unknown" and rule.any_role_ok
+        return self.stream.turn(self.first)
 
 
 def evaluate(
@@ -78,8 +70,10 @@ def evaluate(
         found = _complete(compiled, stream, match, context)
         if found is not None and _admits(compiled, found, context, earlier):
             hits.append(found)
-    # The tightest of overlapping matches tells best what was said; the longest phrase first.
-    hits.sort(key=lambda h: (h.start_ms, h.first, -sum(len(m.positions) for m in h.matches)))
+    # Of overlapping matches the earliest, of these the one with most words, is the hit.
+    hits.sort(
+        key=lambda h: (h.start_ms, h.first, -sum(len(m.positions) for m in h.matches), -h.last)
+    )
     kept: list[Found] = []
     for hit in hits:
         if not any(
@@ -115,9 +109,9 @@ def _complete(
 def _within(rule: Rule, context: CallContext, stream: Stream, first: int, last: int) -> bool:
     """Whether tokens stand in the rule's window; without one, in the same turn."""
     if rule.within_words is None and rule.within_ms is None:
-        return stream.turns[first] == stream.turns[last]
+        return stream.turn(first) == stream.turn(last)
     if rule.within_words is not None and (
-        last - first >= rule.within_words or stream.runs[first] != stream.runs[last]
+        last - first >= rule.within_words or stream.run_of(first) != stream.run_of(last)
     ):
         return False
     if rule.within_ms is None:
@@ -165,21 +159,19 @@ def _near(
 
 def _excepted(phrases: Sequence[CompiledPhrase], found: Found) -> bool:
     """Whether one of `except` stands in a sentence of the hit."""
-    sentences = found.stream.sentences
-    low, high = sentences[found.first], sentences[found.last]
-    return any(
-        low <= sentences[m.first] <= high for phrase in phrases for m in find(phrase, found.stream)
-    )
+    first, _ = found.stream.sentence_bounds(found.first)
+    _, end = found.stream.sentence_bounds(found.last)
+    return any(find(phrase, found.stream, first, end) for phrase in phrases)
 
 
 def _asks(rule: Rule, found: Found, context: CallContext) -> bool:
     """Whether the hit's sentence is a question; unpunctuated speech is judged by its words."""
     stream = found.stream
     if stream.asking.intersection(
-        range(stream.sentences[found.first], stream.sentences[found.last] + 1)
+        range(stream.sentence(found.first), stream.sentence(found.last) + 1)
     ):
         return True
-    segment = context.segments[stream.segments[found.first]]
+    segment = context.segments[stream.segment(found.first)]
     if any(mark in segment.text for mark in ".?!"):
         return False
     return is_question(segment.text, rule.language)
@@ -222,10 +214,9 @@ def matched_text(segments: Sequence[Segment], stream: Stream, first: int, last: 
     parts: list[str] = []
     begin = first
     while begin <= last:
-        index = stream.segments[begin]
-        end = bisect_left(stream.segments, index + 1, begin, last + 1)
-        chunks = chunks_of(segments[index])
-        parts.append(" ".join(chunks[stream.chunks[begin] : stream.chunks[end - 1] + 1]))
+        end = min(stream.segment_end(begin), last + 1)
+        chunks = chunks_of(segments[stream.segment(begin)])
+        parts.append(" ".join(chunks[stream.chunk(begin) : stream.chunk(end - 1) + 1]))
         begin = end
     return " … ".join(parts).strip(' .,;:!?…«»"()-—–')
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from speechlytics.phrases._languages import BREAKERS, CARRIERS, NEGATORS
 from speechlytics.phrases._stream import Stream
-from speechlytics.phrases._text import NO_BREAK
 
 NEGATION_REACH_WORDS = 4  # carriers over which a negator still governs a word
 NEGATOR_GAP_WORDS = 2  # words between a phrase's negator and the word it negates («не очень-то»)
@@ -16,13 +15,14 @@ NEGATOR_GAP_WORDS = 2  # words between a phrase's negator and the word it negate
 
 @dataclass(frozen=True, slots=True)
 class CompiledPhrase:
-    """A phrase whose slots are ids of the vocabulary.
+    """A phrase whose slots are ids of the vocabulary; ``mask`` has their bits.
 
     ``anchor`` is the slot that is looked for first (the rarest one). ``any_order`` lets the
     words stand in any order, except that a negator stays before the word it negates.
     """
 
     slots: tuple[int, ...]
+    mask: int
     negators: tuple[bool, ...]
     anchor: int
     span_words: int
@@ -41,25 +41,42 @@ class Match:
     last: int
 
 
-def find(phrase: CompiledPhrase, stream: Stream) -> list[Match]:
-    """All places of ``phrase``, one per place of its anchor: the tightest one."""
-    if not stream.present.issuperset(phrase.slots):
-        return []
-    anchors = stream.positions(phrase.slots[phrase.anchor])
+def find(
+    phrase: CompiledPhrase, stream: Stream, first: int = 0, end: int | None = None
+) -> list[Match]:
+    """All places of ``phrase``, one per place of its anchor: the tightest one.
+
+    Only sentences that have tokens of ``first``…``end - 1`` are searched.
+    """
+    anchor, mask, starts = phrase.slots[phrase.anchor], phrase.mask, stream.sentence_starts
+    number = bisect_right(starts, first)
+    begin = starts[number - 1] if number else 0
     found: dict[tuple[int, ...], Match] = {}
-    for at in anchors:
-        match = find_at(phrase, stream, at)
-        if match is not None:
-            found[match.positions] = match
+    for said in stream.masks[number:]:
+        after = starts[number] if number < len(starts) else len(stream.words)
+        if end is not None and begin >= end:
+            break
+        if said & mask == mask:
+            for at in range(begin, after):
+                if anchor in stream.slots[at]:
+                    match = find_at(phrase, stream, at, begin, after)
+                    if match is not None:
+                        found[match.positions] = match
+        number, begin = number + 1, after
     return list(found.values())
 
 
-def find_at(phrase: CompiledPhrase, stream: Stream, at: int) -> Match | None:
-    """The tightest match whose anchor is the token ``at``, or ``None``."""
+def find_at(
+    phrase: CompiledPhrase, stream: Stream, at: int, begin: int, after: int
+) -> Match | None:
+    """The tightest match whose anchor is the token ``at``, or ``None``.
+
+    The sentence of ``at`` stretches from the token ``begin`` to before ``after``.
+    """
     if len(phrase.slots) == 1:
         return Match(phrase, (at,), at, at) if _holds(phrase, stream, (at,)) else None
     best: tuple[int, int, tuple[int, ...]] | None = None
-    for positions in _assignments(phrase, stream, at):
+    for positions in _assignments(phrase, stream, at, begin, after):
         first, last = min(positions), max(positions)
         if best is not None and (last - first, first) >= best[:2]:
             continue
@@ -71,18 +88,16 @@ def find_at(phrase: CompiledPhrase, stream: Stream, at: int) -> Match | None:
     return Match(phrase, positions, first, first + span)
 
 
-def _assignments(phrase: CompiledPhrase, stream: Stream, at: int) -> Iterator[tuple[int, ...]]:
+def _assignments(
+    phrase: CompiledPhrase, stream: Stream, at: int, begin: int, after: int
+) -> Iterator[tuple[int, ...]]:
     """All ways to give each slot a token within the span, around the anchor at ``at``."""
-    reach = phrase.span_words - 1
-    sentence = stream.sentences[at]
+    span = phrase.span_words
+    window = range(max(begin, at - span + 1), min(after, at + span))
+    slots = stream.slots
     candidates: list[list[int]] = []
     for ordinal, slot in enumerate(phrase.slots):
-        if ordinal == phrase.anchor:
-            candidates.append([at])
-            continue
-        filled = stream.positions(slot)
-        lo, hi = bisect_left(filled, at - reach), bisect_right(filled, at + reach)
-        near = [p for p in filled[lo:hi] if p != at and stream.sentences[p] == sentence]
+        near = [at] if ordinal == phrase.anchor else [p for p in window if slot in slots[p]]
         if not near:
             return
         candidates.append(near)
@@ -129,7 +144,7 @@ def _binds(stream: Stream, negator: int, word: int) -> bool:
     gap = word - negator - 1
     if not 0 <= gap <= NEGATOR_GAP_WORDS:
         return False
-    return all(stream.breaks[p] == NO_BREAK for p in range(negator + 1, word + 1))
+    return stream.broken.isdisjoint(range(negator + 1, word + 1))
 
 
 def governing_negator(stream: Stream, position: int, language: str) -> int | None:
@@ -142,7 +157,7 @@ def governing_negator(stream: Stream, position: int, language: str) -> int | Non
     if stream.words[position] in negators:
         return None
     for at in range(position - 1, max(-1, position - 2 - NEGATION_REACH_WORDS), -1):
-        if stream.breaks[at + 1] != NO_BREAK or stream.sentences[at] != stream.sentences[position]:
+        if at + 1 in stream.broken:
             return None
         word = stream.words[at]
         if word in negators:

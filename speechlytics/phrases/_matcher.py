@@ -10,7 +10,6 @@ from speechlytics.phrases._evaluate import (
     CallContext,
     Found,
     evaluate,
-    listens,
     matched_text,
     worst,
 )
@@ -116,17 +115,18 @@ def _candidates(
     """Matches of the seed phrases of every rule that hears the stream, by rule ordinal."""
     found: dict[int, list[tuple[Stream, Match]]] = {}
     for stream in streams:
-        present = stream.present
-        for slot in present & program.seeds.keys():
-            for ordinal, number in program.seeds[slot]:
-                compiled = program.rules[ordinal]
-                phrase = compiled.seeds[number]
-                if not present.issuperset(phrase.slots) or not listens(compiled.rule, stream):
-                    continue
-                for at in stream.positions(slot):
-                    match = find_at(phrase, stream, at)
+        words = stream.words
+        seeds = program.seeds_of(stream.role, words)
+        for begin, after, said in stream.sentences():
+            for at in range(begin, after):
+                for seed in seeds.get(words[at], ()):
+                    phrase = seed.phrase
+                    mask = phrase.mask
+                    if said & mask != mask:
+                        continue
+                    match = find_at(phrase, stream, at, begin, after)
                     if match is not None:
-                        found.setdefault(ordinal, []).append((stream, match))
+                        found.setdefault(seed.rule, []).append((stream, match))
     return found
 
 
@@ -143,7 +143,7 @@ def _hit(compiled: CompiledRule, found: Found, context: CallContext, program: Pr
         rule_id=rule.rule_id,
         category=rule.category,
         role=stream.role,
-        segment_id=context.segments[stream.segments[found.first]].segment_id,
+        segment_id=context.segments[stream.segment(found.first)].segment_id,
         start_ms=found.start_ms,
         end_ms=found.end_ms,
         matched_text=matched_text(context.segments, stream, found.first, found.last),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from speechlytics.phrases._find import CompiledPhrase
 from speechlytics.phrases._grammar import Phrase, Slot
 from speechlytics.phrases._rules import Rule
 from speechlytics.phrases._vocabulary import Vocabulary
+from speechlytics.records import Role
 
 _SHORT_WORD = 4  # shorter words are frequent in every language: poor anchors
 
@@ -26,15 +27,45 @@ class CompiledRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
-    """Rules in the order of evaluation, and which of them an anchor slot may set off.
+class Seed:
+    """A phrase that may start a hit of the rule with this ordinal."""
 
-    ``seeds`` maps a slot to (rule ordinal, phrase ordinal) pairs anchored on it.
+    rule: int
+    phrase: CompiledPhrase
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Rules in the order of evaluation, and which of them a word may set off.
+
+    ``seeds`` maps a slot to the phrases anchored on it.
     """
 
     rules: tuple[CompiledRule, ...]
     vocabulary: Vocabulary
-    seeds: dict[int, tuple[tuple[int, int], ...]]
+    seeds: dict[int, tuple[Seed, ...]]
+    _by_word: dict[Role, dict[str, tuple[Seed, ...]]] = field(default_factory=dict)
+
+    def seeds_of(self, role: Role, words: Iterable[str]) -> dict[str, tuple[Seed, ...]]:
+        """Phrases anchored on each word (of ``words`` at least) that listen to a role."""
+        known = self._by_word.setdefault(role, {})
+        slots_of = self.vocabulary.slots_of
+        for word in slots_of.keys() & words:
+            if word not in known:
+                known[word] = tuple(
+                    seed
+                    for slot in slots_of[word]
+                    for seed in self.seeds.get(slot, ())
+                    if listens(self.rules[seed.rule].rule, role)
+                )
+        return known
+
+
+def listens(rule: Rule, role: Role) -> bool:
+    """Whether a rule hears a role; ``unknown`` speech only if it says ``any_role_ok``."""
+    if rule.role in ("any", role):
+        return True
+    return role == "unknown" and rule.any_role_ok
 
 
 def compile_program(rules: Sequence[Rule], languages: Sequence[str], cutoff: float) -> Program:
@@ -48,16 +79,16 @@ def compile_program(rules: Sequence[Rule], languages: Sequence[str], cutoff: flo
             for slot in phrase.slots:
                 ids.setdefault(slot, len(ids))
     compiled: list[CompiledRule] = []
-    seeds: dict[int, list[tuple[int, int]]] = {}
+    seeds: dict[int, list[Seed]] = {}
     for ordinal, rule in enumerate(listening):
         entry = _compile_rule(rule, ids, usage)
         compiled.append(entry)
-        for number, seed in enumerate(entry.seeds):
-            seeds.setdefault(seed.slots[seed.anchor], []).append((ordinal, number))
+        for seed in entry.seeds:
+            seeds.setdefault(seed.slots[seed.anchor], []).append(Seed(ordinal, seed))
     return Program(
         rules=tuple(compiled),
         vocabulary=Vocabulary(languages, list(ids), cutoff),
-        seeds={slot: tuple(pairs) for slot, pairs in seeds.items()},
+        seeds={slot: tuple(anchored) for slot, anchored in seeds.items()},
     )
 
 
@@ -86,8 +117,10 @@ def _compile_phrase(
         shortest = min(len(alternative.word) for alternative in slot.alternatives)
         return slot.negator, shortest < _SHORT_WORD, usage[slot]
 
+    slots = tuple(ids[slot] for slot in phrase.slots)
     return CompiledPhrase(
-        slots=tuple(ids[slot] for slot in phrase.slots),
+        slots=slots,
+        mask=sum(1 << slot for slot in set(slots)),
         negators=tuple(slot.negator for slot in phrase.slots),
         anchor=min(range(len(phrase.slots)), key=rarity),
         span_words=phrase.span_words,

@@ -15,7 +15,7 @@ from rapidfuzz import fuzz, process
 
 from speechlytics.phrases._grammar import Slot
 from speechlytics.phrases._keys import DICTIONARIES, is_known, word_keys
-from speechlytics.phrases._text import analyse_chunk, numeral_words
+from speechlytics.phrases._text import NO_BREAK, analyse_chunk, numeral_words
 from speechlytics.records import MatchKind
 
 MIN_FUZZY_LENGTH = 5
@@ -26,21 +26,17 @@ Quality = tuple[MatchKind, float]
 
 
 @dataclass(frozen=True, slots=True)
-class HeardToken:
-    """A normalised word, the punctuation before it, and the slots it fills."""
-
-    word: str
-    break_before: int
-    slots: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
 class HeardChunk:
-    """What one chunk of text means to the phrases."""
+    """Tokens of one chunk of text, the punctuation before each and after the last.
 
-    tokens: tuple[HeardToken, ...]
+    ``marked``: anything but one word without punctuation.
+    """
+
+    words: tuple[str, ...]
+    breaks: tuple[int, ...]
     break_after: int
     asks: bool
+    marked: bool
 
 
 @dataclass(slots=True)
@@ -67,24 +63,20 @@ class Vocabulary:
         self._languages = tuple(languages)
         self._cutoff = cutoff
         self._tables = {language: _Language() for language in languages}
+        self.slots_of: dict[str, frozenset[int]] = {}  # of every word heard that fills any
+        self.mask_of: dict[str, int] = {}  # the same, a bit for each slot
         self._chunks: dict[str, HeardChunk] = {}
-        self._fillers: dict[int, set[str]] = defaultdict(set)
         self._quality: dict[tuple[str, int], Quality] = {}
         for slot_id, slot in enumerate(slots):
             self._index(slot_id, slot)
 
-    def heard(self, chunk: str) -> HeardChunk:
-        """Tokens of ``chunk`` with the slots they fill; remembered."""
-        known = self._chunks.get(chunk)
-        if known is None:
-            if len(self._chunks) >= MAX_REMEMBERED:
-                self._chunks.clear()
-            known = self._chunks[chunk] = self._hear(chunk)
-        return known
-
-    def words_of(self, slot_id: int) -> set[str]:
-        """Words heard so far that fill a slot."""
-        return self._fillers[slot_id]
+    def heard(self, chunks: Sequence[str]) -> list[HeardChunk]:
+        """Tokens of each chunk; remembered. Afterwards ``slots_of`` knows what they fill."""
+        known = self._chunks
+        try:
+            return [known[chunk] for chunk in chunks]
+        except KeyError:
+            return [known.get(chunk) or self._learn(chunk) for chunk in chunks]
 
     def quality(self, word: str, slot_id: int) -> Quality:
         """How well ``word`` fills a slot that :meth:`heard` said it fills."""
@@ -114,24 +106,28 @@ class Vocabulary:
                         bucket = table.fuzzy.setdefault(form[0], defaultdict(list))
                         bucket[form].append(slot_id)
 
+    def _learn(self, chunk: str) -> HeardChunk:
+        if len(self._chunks) >= MAX_REMEMBERED:
+            self._chunks.clear()
+        heard = self._chunks[chunk] = self._hear(chunk)
+        return heard
+
     def _hear(self, chunk: str) -> HeardChunk:
         analysed = analyse_chunk(chunk)
-        tokens: list[HeardToken] = []
+        words: list[str] = []
+        breaks: list[int] = []
         for token in analysed.tokens:
             said = self._said(token.word)
             for at, variants in enumerate(said):
-                slots = {slot for word, language in variants for slot in self._fill(word, language)}
-                word = variants[0][0]
-                for variant, _ in variants:
-                    for slot in slots:
-                        quality = self._quality.get((variant, slot))
-                        if quality is not None:
-                            self._quality.setdefault((word, slot), quality)
-                for slot in slots:
-                    self._fillers[slot].add(word)
-                break_before = token.break_before if at == 0 else 0
-                tokens.append(HeardToken(word, break_before, frozenset(slots)))
-        return HeardChunk(tuple(tokens), analysed.break_after, analysed.asks)
+                # Digits stand for several words («28»: двадцать восемь, восьмой).
+                word = token.word if len(said) == 1 else f"{token.word}:{at}"
+                self._fill(word, variants)
+                words.append(word)
+                breaks.append(token.break_before if at == 0 else NO_BREAK)
+        plain = len(words) == 1 and not (breaks[0] or analysed.break_after or analysed.asks)
+        return HeardChunk(
+            tuple(words), tuple(breaks), analysed.break_after, analysed.asks, not plain
+        )
 
     def _said(self, word: str) -> list[list[tuple[str, str]]]:
         """Positions of a token, each with the (word, language) pairs that it may stand for."""
@@ -149,11 +145,20 @@ class Vocabulary:
             for at in range(length)
         ]
 
-    def _fill(self, word: str, language: str) -> Iterable[int]:
-        found = self._compare(word, language)
+    def _fill(self, word: str, variants: list[tuple[str, str]]) -> None:
+        """Work out the slots that a token fills; ``variants`` are (word, language) pairs."""
+        if word in self.slots_of:
+            return
+        found: dict[int, Quality] = {}
+        for variant, language in variants:
+            for slot, quality in self._compare(variant, language).items():
+                found.setdefault(slot, quality)
+        if not found:
+            return
+        self.slots_of[word] = frozenset(found)
+        self.mask_of[word] = sum(1 << slot for slot in found)
         for slot, quality in found.items():
-            self._quality.setdefault((word, slot), quality)
-        return found
+            self._quality[word, slot] = quality
 
     def _compare(self, word: str, language: str) -> dict[int, Quality]:
         table = self._tables[language]
