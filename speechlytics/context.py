@@ -1,8 +1,9 @@
 """Silence in context: what the words around a silence make of it. Pure functions.
 
 A microphone tells how long nobody spoke; only words tell whether anybody minded. Three facts are
-added to every silence: it was *announced* (the agent asked to wait), it came *after a question*
-(the customer asked or stated a problem and had no answer yet), the agent *thanked* for waiting.
+added to every silence: it was *announced* (the agent asked to wait, or said what they were about
+to do), it came *after a question* (the customer asked or stated a problem and had no answer yet),
+the agent *thanked* for waiting.
 """
 
 from __future__ import annotations
@@ -15,11 +16,21 @@ from speechlytics.records import PhraseHit, Segment, Silence
 
 CONTEXT_MS = 10_000  # contract: words within 10 s of a silence belong to it
 BORDER_MS = 1_000  # segments and measured silences disagree by up to this where they meet
+DEED_SILENCE_MS = 3_000  # «сейчас открою» announces a silence; shorter gaps are how people talk
+DEED_WORDS = 6  # a turn as short as this, that tells a deed, answers nothing
 ACKNOWLEDGEMENT_WORDS = 2  # «угу», «понимаю вас», "I see": no answer to anything
 # … unless they say yes or no; «так» is no yes here: in Russian it means "well"
 ANSWERS = frozenset(
     ("да", "да-да", "нет", "нет-нет", "можно", "нельзя", "ага", "ні", "yes", "yeah", "no", "nope",
      "igen", "nem")
+)  # fmt: skip
+
+CONSENT_WORDS = 6  # «ну, раз так… давайте»: a turn as short as this may let the agent go on
+CONSENTS = frozenset(
+    ("да", "давай", "давайте", "хорошо", "ладно", "окей", "ок", "конечно", "жду", "подожду",
+     "добре", "гаразд", "так", "чекаю", "зачекаю", "добра", "чакаю", "пачакаю",
+     "sure", "okay", "ok", "fine",
+     "yes", "yeah", "jó", "rendben", "oké", "persze", "várok", "igen")
 )  # fmt: skip
 
 WAITS = frozenset({"harmless_wait"})
@@ -39,6 +50,7 @@ def in_context(
     language: str | None,
     *,
     asks: Asks | None = None,
+    tells_deed: Asks | None = None,
 ) -> tuple[Silence, ...]:
     """Fill ``announced``, ``after_question`` and ``thanked`` of every silence.
 
@@ -49,12 +61,14 @@ def in_context(
             the agent) announce, ``hold_return`` thanks.
         language: Language of the call, for telling questions.
         asks: Whether a text asks something; the shipped phrases' ``is_question`` by default.
+        tells_deed: Whether somebody says what they are about to do; ``speaks_of_own_deed`` by
+            default.
     """
-    if asks is None:
-        from speechlytics.phrases import is_question
+    if asks is None or tells_deed is None:
+        from speechlytics.phrases import is_question, speaks_of_own_deed
 
-        asks = is_question
-    talk = _Talk.of(segments, hits, language, asks)
+        asks, tells_deed = asks or is_question, tells_deed or speaks_of_own_deed
+    talk = _Talk.of(segments, hits, language, asks, tells_deed)
     return tuple(
         replace(
             silence,
@@ -79,6 +93,7 @@ class _Talk:
     problems_by_segment: frozenset[int]
     language: str | None
     asks: Asks
+    tells_deed: Asks
 
     @classmethod
     def of(
@@ -87,6 +102,7 @@ class _Talk:
         hits: Sequence[PhraseHit],
         language: str | None,
         asks: Asks,
+        tells_deed: Asks,
     ) -> _Talk:
         spoken = sorted(
             (s for s in segments if s.role != "ivr" and s.text.strip()),
@@ -113,13 +129,33 @@ class _Talk:
             ),
             language=language,
             asks=asks,
+            tells_deed=tells_deed,
         )
 
     def announced(self, silence: Silence) -> bool:
-        """An announcement ended within the context before the silence."""
+        """An announcement ended within the context before the silence.
+
+        Or the agent's last words before it, which nobody but a consenting customer followed, tell
+        what they are about to do: they are at it, whether or not they asked to wait.
+        """
         return _any_between(
             self.announcements, silence.start_ms - CONTEXT_MS, silence.start_ms + BORDER_MS
-        )
+        ) or (silence.duration_ms >= DEED_SILENCE_MS and self._busy(silence))
+
+    def _busy(self, silence: Silence) -> bool:
+        for segment in reversed(self._before(silence)):
+            if segment.end_ms < silence.start_ms - CONTEXT_MS:
+                return False
+            if segment.role in {"agent", "unknown"}:
+                return self.tells_deed(segment.text, segment.language or self.language)
+            if not _consents(segment.text):
+                return False
+        return False
+
+    def _before(self, silence: Silence) -> tuple[Segment, ...]:
+        """What was said before the silence, a border inside it allowed for."""
+        middle = min(silence.start_ms + BORDER_MS, (silence.start_ms + silence.end_ms) // 2)
+        return self.segments[: bisect_left(self.starts, middle)]
 
     def thanked(self, silence: Silence) -> bool:
         """Thanks for waiting began within the context after the silence."""
@@ -132,9 +168,8 @@ class _Talk:
         wait or is a mere acknowledgement; the first customer's turn met is the one that counts.
         A customer who asks for time waits for nobody.
         """
-        middle = min(silence.start_ms + BORDER_MS, (silence.start_ms + silence.end_ms) // 2)
         customer_spoke = False
-        for segment in reversed(self.segments[: bisect_left(self.starts, middle)]):
+        for segment in reversed(self._before(silence)):
             if segment.role == "agent":
                 if customer_spoke or not self._is_filler(segment):
                     return False
@@ -153,8 +188,17 @@ class _Talk:
             return True
         said = segment.text.casefold().split()
         if len(said) > ACKNOWLEDGEMENT_WORDS:
-            return False
+            return len(said) <= DEED_WORDS and self.tells_deed(
+                segment.text, segment.language or self.language
+            )
         return not any(word.strip(".,!?…") in ANSWERS for word in said)
+
+
+def _consents(text: str) -> bool:
+    said = [word.strip(".,!…") for word in text.casefold().split()]
+    if "?" in text or len(said) > CONSENT_WORDS:
+        return False
+    return len(said) <= ACKNOWLEDGEMENT_WORDS or any(word in CONSENTS for word in said)
 
 
 def _any_between(instants: Sequence[int], low: int, high: int) -> bool:

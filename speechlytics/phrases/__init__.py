@@ -9,6 +9,7 @@ garbled words, and never confuses «решили» with «не решили».
 
 from speechlytics.phrases._check import check
 from speechlytics.phrases._check import try_text as test_text
+from speechlytics.phrases._deeds import speaks_of_own_deed
 from speechlytics.phrases._languages import languages_of
 from speechlytics.phrases._matcher import CallText, Matcher
 from speechlytics.phrases._packs import PackSet, load_packs, shipped_packs_folder
@@ -31,6 +32,7 @@ __all__ = [
     "languages_of",
     "load_packs",
     "shipped_packs_folder",
+    "speaks_of_own_deed",
     "stem_keys",
     "test_text",
     "word_stems",

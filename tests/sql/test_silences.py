@@ -143,3 +143,62 @@ def test_without_a_transcript_dead_air_still_alerts(catalog):
     row = catalog.ready().one("FROM silence_alerts")
     assert (row["severity"], row["before_text"]) == ("critical", None)
     assert 0 < row["harm"] < 1
+
+
+@pytest.mark.parametrize(
+    ("macro", "words", "holds"),
+    [
+        ("asks_for_time", "Погоди, салфетку сниму", True),
+        ("asks_for_time", "Сейчас, только очки найду", True),
+        ("asks_for_time", "Повисіть, я зайду", True),
+        ("asks_for_time", "Счакайце, адбяру пульт", True),
+        ("asks_for_time", "Kindly wait, I will go and come", True),
+        ("asks_for_time", "Várjon, hozom a szemüvegemet", True),
+        ("asks_for_time", "Почему не работает?", False),
+        ("asks_for_time", "Семьдесят семь, ноль один", False),
+        ("consents", "Ну, раз так... давайте.", True),
+        ("consents", "Угу.", True),
+        ("consents", "Sure, go ahead then", True),
+        ("consents", "Хорошо, а сколько ждать?", False),
+        ("consents", "Да это уже третий раз за неделю, сколько можно", False),
+        ("hands_over", "Снимите питание с коробочки", True),
+        ("hands_over", "Какой у вас номер?", True),
+        ("hands_over", "Перезавантажте роутер", True),
+        ("hands_over", "Please press the green button", True),
+        ("hands_over", "Húzza ki a kábelt", True),
+        ("hands_over", "Мастера гонять смысла нет, порт живой.", False),
+        ("hands_over", "The next slot is on Tuesday.", False),
+        ("says_line_is_bad", "Алло, вас не слышно", True),
+        ("says_line_is_bad", "Вас погано чути", True),
+        ("says_line_is_bad", "I can't hear you", True),
+        ("says_line_is_bad", "Слышу вас хорошо", False),
+    ],
+)
+def test_words_around_a_silence(catalog, macro, words, holds):
+    (row,) = catalog.ready().all(
+        f"SELECT {macro}('{words.replace(chr(39), chr(39) * 2)}') AS holds"
+    )
+    assert row["holds"] is holds
+
+
+def test_an_announced_hold_is_an_agreement_until_it_gets_too_long(new_catalog):
+    hold = {"kind": "hold_music", "announced": True, **AGENT_TO_CUSTOMER}
+    said = {"before": "Пробью по складу.", "after": "Ну что?"}
+    short = harm(new_catalog, for_s=40, **said, **hold)
+    long = harm(new_catalog, for_s=90, **said, **hold)
+    agreed = harm(new_catalog, for_s=90, **(said | {"before": "Хорошо, жду"}), **hold)
+    assert short < 0.3 < 0.6 < long
+    assert agreed < 0.35
+
+
+def test_a_customer_who_asked_for_time_waits_for_nobody(new_catalog):
+    own = {"before_role": "customer", "after_role": "customer"}
+    asked = harm(new_catalog, before="Погоди, я схожу", after="Алло? Вы там?", for_s=90, **own)
+    left = harm(new_catalog, before="Семнадцать", after="Алло? Вы там?", for_s=90, **own)
+    assert asked < 0.1 < 0.9 < left
+
+
+def test_a_customer_breaks_the_silence_after_a_statement(new_catalog):
+    told = harm(new_catalog, before="Смысла нет.", after="И что теперь?", **AGENT_TO_CUSTOMER)
+    asked = harm(new_catalog, before="Выньте вилку.", after="А какую?", **AGENT_TO_CUSTOMER)
+    assert asked < 0.2 < 0.5 < told

@@ -34,9 +34,43 @@ def asks(text, language):
     return "?" in text
 
 
-def context(segments, hits, at):
-    (found,) = in_context([at], segments, hits, "ru", asks=asks)
+def idle(text, language):
+    return False
+
+
+def context(segments, hits, at, tells_deed=idle):
+    (found,) = in_context([at], segments, hits, "ru", asks=asks, tells_deed=tells_deed)
     return found
+
+
+def tells_deed(text, language):
+    return "открою" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "for_s", "announced"),
+    [
+        ([("agent", 3, "Момент, открою карту")], 20, True),
+        ([("agent", 3, "Момент, открою карту")], 2, False),  # a gap between turns, no wait
+        (
+            [("agent", 1, "Открываю. Тогда открою карту"), ("customer", 3, "Ну хорошо, жду")],
+            20,
+            True,
+        ),
+        ([("agent", 1, "Тогда открою карту"), ("customer", 3, "А зачем?")], 20, False),
+        ([("customer", 3, "Сейчас открою договор")], 20, False),
+        ([("agent", 3, "Назовите номер")], 20, False),
+    ],
+)
+def test_what_the_agent_is_about_to_do_announces_a_wait(said, for_s, announced):
+    at = silence(5, 5 + for_s)
+    assert context(turns(*said), [], at, tells_deed).announced is announced
+
+
+def test_the_shipped_grammar_tells_deeds():
+    said = turns(("agent", 3, "Момент, я покажу сетевикам"))
+    (found,) = in_context([silence(5, 30)], said, [], "ru")
+    assert found.announced is True
 
 
 def test_announced_by_the_agent_shortly_before():
