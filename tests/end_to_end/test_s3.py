@@ -19,6 +19,7 @@ from speechlytics import buckets, config, nightly
 from speechlytics.errors import SourceError, StoreError
 from speechlytics.store import Store
 from tests.end_to_end.test_nightly import contents, make_project
+from tests.store_calls import analysis
 
 moto_server = pytest.importorskip(
     "moto.server", reason="MOTO IS NOT INSTALLED, S3 is not tested: pip install 'moto[server]'"
@@ -186,3 +187,29 @@ def test_options_win_over_the_environment(environment: Any, endpoint: str) -> No
     assert buckets.options_of({})["AWS_REGION"] == buckets.DEFAULT_REGION
     assert buckets.options_of({})["AWS_ALLOW_HTTP"] == "true"
     assert "AWS_ALLOW_HTTP" not in buckets.options_of({"AWS_ENDPOINT_URL": "https://s3.example"})
+
+
+def test_a_forgotten_call_leaves_the_bucket(environment: Any, tmp_path: Path) -> None:
+    where = "results/forget/store"
+    store = Store(f"s3://{where}", work_folder=tmp_path / "work")
+    with store.writer("run") as writer:
+        writer.add([analysis("aaa-gone"), analysis("bbb")])
+        writer.publish()
+        writer.add([analysis("aaa-gone", segments=3)])
+        writer.publish()
+    store.note("listen", call_id="aaa-gone")
+    wanted = nightly.Forgettable(("aaa-gone",))
+    done = nightly.forget(store, wanted, cached=lambda _store, _ids: [])
+    assert (done.rows["calls"], done.rows["segments"], done.rows["audit"]) == (1, 3, 1)
+    bucket = buckets.arrow_filesystem("s3://results")
+    objects = bucket.get_file_info(pafs.FileSelector(where, recursive=True))
+    for found in objects:
+        if found.type == pafs.FileType.File:
+            with bucket.open_input_file(found.path) as stream:
+                content = stream.read()
+            if found.path.endswith(".parquet"):
+                with bucket.open_input_file(found.path) as stream:
+                    content += str(pq.read_table(stream).to_pylist()).encode()
+            assert b"aaa-gone" not in content, found.path
+    assert store.read("calls", columns=["call_id"]).column(0).to_pylist() == ["bbb"]
+    assert store.forgotten().call("aaa-gone")
