@@ -24,11 +24,12 @@ from speechlytics.review._call import Calls
 from speechlytics.review._catalog import Catalog
 from speechlytics.review._cover import Handles
 from speechlytics.review._dashboards import Dashboards
+from speechlytics.review._i18n import translations
 from speechlytics.review._media import Media
 from speechlytics.review._queue import Queues
 from speechlytics.review._ranking import Rankings
 from speechlytics.review._records import Journal
-from speechlytics.review._render import render
+from speechlytics.review._render import language_of, render
 from speechlytics.review._security import Doorkeeper, KnownHost, SafeHeaders, SignedIn
 from speechlytics.review._settings import ReviewSettings
 from speechlytics.store import Store
@@ -135,10 +136,9 @@ def _routes(settings: ReviewSettings) -> list[Route | Mount]:
 def refused(request: Request, error: Exception) -> Response:
     """A page for what was not found or not allowed."""
     assert isinstance(error, HTTPException)
-    return render(
-        request, "problem.html", status=error.status_code, code=error.status_code,
-        detail=str(error.detail),
-    )  # fmt: skip
+    detail = translations(language_of(request)).gettext(str(error.detail))
+    code = error.status_code
+    return render(request, "problem.html", status=code, code=code, detail=detail)
 
 
 def broken(request: Request, error: Exception) -> Response:

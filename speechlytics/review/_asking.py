@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from speechlytics.review._catalog import Row
 from speechlytics.review._cover import Cover, is_handle
 from speechlytics.review._filters import parse_day
+from speechlytics.review._i18n import N_
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -43,7 +44,7 @@ def call_named(request: Request, given: str, day_text: str | None) -> tuple[str,
         HTTPException: 404, it names none.
     """
     if not given or len(given) > MAX_ID:
-        raise HTTPException(404, "no call is named")
+        raise HTTPException(404, N_("no call is named"))
     day = parse_day(day_text)
     shared = services(request)
     if is_handle(given):
@@ -66,5 +67,5 @@ def row_asked(request: Request) -> Row:
     """
     row = services(request).calls.row(*asked(request))
     if row is None:
-        raise HTTPException(404, "no such call")
+        raise HTTPException(404, N_("no such call"))
     return row

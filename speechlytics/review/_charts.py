@@ -59,7 +59,7 @@ def draw(
         x_labels_major_every=None if across else step,
         show_minor_x_labels=across or step == 1,
         truncate_label=18, value_formatter=write, allow_interruptions=True,
-        style=style(label_font_size=11, major_label_font_size=11, value_font_size=11),
+        style=style(label_font_size=12, major_label_font_size=12, value_font_size=12),
     )  # fmt: skip
     shown = list(reversed(labels)) if across else list(labels)
     chart.x_labels = shown

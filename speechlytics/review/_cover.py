@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speechlytics.errors import StoreError
-from speechlytics.review._masking import mask, mask_name
+from speechlytics.review._masking import COVER, mask, mask_name
 
 KEY_FILE = "handles.key"
 _KEY_BYTES = 32
 _HASH_BYTES = 18
 _HANDLE = re.compile(r"~[A-Za-z0-9_-]{24}")
+_COVERED = re.compile(rf"{COVER}+(?:[\W_]{{0,3}}{COVER}+)*")
 _REMEMBERED = 50_000
 
 
@@ -78,19 +79,26 @@ class Cover:
     handles: Handles
 
     def __call__(self, text: str | None) -> str:
-        """What somebody said or wrote, or an id."""
+        """What somebody said or wrote."""
         return mask(text or "") if self.hidden else (text or "")
 
     def ref(self, call_id: str) -> str:
         """A call's id as an address holds it."""
         return self.handles.of(call_id) if self.hidden and mask(call_id) != call_id else call_id
 
+    def id(self, call_id: str) -> str:
+        """A call's id as it is shown."""
+        return self._marked(call_id, mask(call_id))
+
     def name(self, text: str | None) -> str:
-        """An agent, team or queue; covered ones stay apart by the last letters."""
-        shown = mask_name(text or "")
-        if not self.hidden or not text or shown == text:
-            return text or ""
-        return f"{shown} #{self.handles.of(text)[-4:]}"
+        """An agent, team or queue as it is shown."""
+        return self._marked(text or "", mask_name(text or ""))
+
+    def _marked(self, text: str, covered: str) -> str:
+        """Covered text, shortened; the last letters of its handle tell it from others."""
+        if not self.hidden or covered == text:
+            return text
+        return f"{_COVERED.sub(2 * COVER, covered)} #{self.handles.of(text)[-4:]}"
 
     def value(self, text: str) -> str:
         """An agent, team or queue as an address holds it."""

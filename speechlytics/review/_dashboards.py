@@ -96,8 +96,10 @@ class Drawn:
     title: str
     svg: Markup | None
     query: str
-    latest: str
-    series: tuple[str, ...]
+    latest: str = "–"
+    series: tuple[str, ...] = ()
+    shown: int = 0
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,11 @@ class Board:
     first: date
     last: date
     sections: dict[str, list[Drawn]]
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is anything to draw."""
+        return any(chart.svg for charts in self.sections.values() for chart in charts)
 
 
 class Dashboards:
@@ -149,24 +156,49 @@ def _drawn(lens: Lens, spec: Spec, first: date, last: date, language: str, cover
     gettext = translations(language).gettext
     query = spec.query.format(first=literal(first), last=literal(last))
     with lens.cursor() as cursor:
-        rows = cursor.execute(query).fetchall()
+        rows: list[tuple[Any, ...]] = cursor.execute(query).fetchall()
+    found = len(rows)
     if spec.kind == "across":
         rows = rows[:MOST_BARS]
+    elif spec.section == _BY_DAY:
+        rows = _every_day(rows, first, last, spec)
+    title = gettext(spec.title)
     names = tuple(gettext(name) for name in spec.series if name)
     series = [
         Series(names[i] if names else "", [_value(row[i + 1]) for row in rows])
         for i in range(len(spec.series))
     ]
-    write = _writer(spec.unit, language)
     known = [v for v in series[0].values if v is not None]
-    if not known:
-        return Drawn(gettext(spec.title), None, query, "–", names)
-    title = gettext(spec.title)
-    svg = draw(
-        spec.kind, [_label(r[0], language, cover) for r in rows], series, title, write, top=spec.top
+    if not found or not known:
+        return Drawn(title, None, query)
+    write = _writer(spec.unit, language)
+    labels = [_label(row[0], language, cover) for row in rows]
+    svg = draw(spec.kind, labels, series, title, write, top=_top(spec, series))
+    return Drawn(
+        title,
+        Markup(svg),  # noqa: S704 - escaped by ElementTree
+        query,
+        latest=write(known[-1]) if spec.section == _BY_DAY and len(series) == 1 else "",
+        series=names,
+        shown=len(rows),
+        more=found if found > len(rows) and spec.kind == "across" else 0,
     )
-    latest = write(known[-1]) if spec.section == _BY_DAY and len(series) == 1 else ""
-    return Drawn(title, Markup(svg), query, latest, names)  # noqa: S704 - escaped by ElementTree
+
+
+def _every_day(
+    rows: list[tuple[Any, ...]], first: date, last: date, spec: Spec
+) -> list[tuple[Any, ...]]:
+    """Rows of all days: a day without calls is a gap in a line, and an empty place for a bar."""
+    known = {row[0]: row for row in rows}
+    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    nothing = (None,) * len(spec.series)
+    return [known.get(day, (day, *nothing)) for day in days]
+
+
+def _top(spec: Spec, series: list[Series]) -> float | None:
+    """End of the axis: no share is above one."""
+    highest = max((v for one in series for v in one.values if v is not None), default=0.0)
+    return 1.0 if spec.unit == "share" and highest > 0.8 else spec.top
 
 
 def _value(value: Any) -> float | None:

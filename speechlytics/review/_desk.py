@@ -12,9 +12,11 @@ from starlette.responses import FileResponse, Response
 
 from speechlytics.review._asking import covering, services, user_of
 from speechlytics.review._filters import parse_day
+from speechlytics.review._i18n import N_
 from speechlytics.review._render import language_of, render
 from speechlytics.review._security import check_csrf
 from speechlytics.review._sqlbox import FILE_ROW_LIMIT, Answer, QueryRefused, ask
+from speechlytics.sql import sql_files
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -55,7 +57,7 @@ def _answer(request: Request, query: str, wanted: str) -> Response:
             return _file(request, ask(shared.store, query, FILE_ROW_LIMIT), wanted)
         return _page(request, query, ask(shared.store, query), None)
     except QueryRefused as error:
-        return _page(request, query, None, str(error))
+        return _page(request, query, None, error.said_in(language_of(request)))
 
 
 def _page(request: Request, query: str, answer: Answer | None, problem: str | None) -> Response:
@@ -64,6 +66,8 @@ def _page(request: Request, query: str, answer: Answer | None, problem: str | No
         "SELECT view_name AS name, comment FROM duckdb_views() "
         "WHERE NOT internal AND schema_name = 'main' ORDER BY name"
     )
+    told = {file.name: file.question for file in sql_files()}
+    views = [{**view, "comment": told.get(view["name"], view["comment"]) or ""} for view in views]
     status = 200 if problem is None else 400
     return render(
         request,
@@ -105,7 +109,7 @@ def _file(request: Request, answer: Answer, wanted: str) -> Response:
 
     names = answer.table.schema.names
     if len(set(names)) != len(names):
-        raise QueryRefused("two columns have the same name; give one another with AS")
+        raise QueryRefused(N_("two columns have the same name; give one another with AS"))
     rows = [dict(zip(names, row, strict=True)) for row in _covered(request, answer)]
     covered = pa.Table.from_pylist(rows, schema=answer.table.schema)
     with tempfile.NamedTemporaryFile(suffix=f".{wanted}", delete=False) as kept:

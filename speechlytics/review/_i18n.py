@@ -42,6 +42,8 @@ NAMES = {
     "hold_announcement": N_("Hold announced"),
     "hold_return": N_("Back from hold"),
     "harmless_wait": N_("Asked to wait"),
+    "problem_statement": N_("Problem stated"),
+    "transfer_announcement": N_("Transfer announced"),
     "greeting": N_("Greeting"),
     "identification": N_("Identification"),
     # reasons: circumstances

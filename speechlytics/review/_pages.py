@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from speechlytics.review._asking import asked, covering, services
 from speechlytics.review._catalog import Row
 from speechlytics.review._filters import LANES, parse
+from speechlytics.review._i18n import N_
 from speechlytics.review._marks import overtalk
 from speechlytics.review._media import uris_of
 from speechlytics.review._records import VERDICTS
@@ -41,7 +42,7 @@ def call(request: Request) -> Response:
     cover = covering(request)
     found = services(request).calls.view(*asked(request), cover)
     if found is None:
-        raise HTTPException(404, "no such call")
+        raise HTTPException(404, N_("no such call"))
     filters = parse(request.query_params)
     start_ms = request.query_params.get("t", "")
     return render(
@@ -80,5 +81,7 @@ def _facts(row: Row) -> list[tuple[str, str, Any]]:
 
 def rules(request: Request) -> Response:
     """Which rules can be trusted."""
-    found = services(request).catalog.rows("FROM rule_performance ORDER BY calls DESC, rule_id")
+    found = services(request).catalog.rows(
+        "FROM rule_performance ORDER BY coalesce(weight, 0) = 0, calls DESC, rule_id"
+    )
     return render(request, "rules.html", rows=found)

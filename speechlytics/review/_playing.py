@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from speechlytics.errors import AudioError, StoreError
 from speechlytics.review._asking import asked, covering, row_asked, services, user_of
 from speechlytics.review._catalog import Row
-from speechlytics.review._i18n import name_of
+from speechlytics.review._i18n import N_, name_of
 from speechlytics.review._marks import regions
 from speechlytics.review._render import language_of
 
@@ -27,7 +27,7 @@ def wave(request: Request) -> Response:
     cover = covering(request)
     found = services(request).calls.view(*asked(request), cover)
     if found is None:
-        raise HTTPException(404, "no such call")
+        raise HTTPException(404, N_("no such call"))
     language = language_of(request)
     marks = regions(found.turns, found.pauses)
     for mark in marks:
@@ -54,9 +54,9 @@ def audio(request: Request) -> Response:
         if request.method != "HEAD":
             shared.journal.listened(user_of(request), row["call_id"])
     except AudioError as error:
-        raise HTTPException(404, "this recording cannot be played") from error
+        raise HTTPException(404, N_("this recording cannot be played")) from error
     except StoreError as error:
-        raise HTTPException(503, "listening cannot be recorded; nothing is played") from error
+        raise HTTPException(503, N_("listening cannot be recorded; nothing is played")) from error
     return FileResponse(sound.path, media_type=sound.media_type)
 
 
@@ -68,14 +68,14 @@ def screen(request: Request) -> Response:
     ordinal = _number(request.query_params.get("n", ""))
     at_ms = request.query_params.get("t")
     if ordinal is None or ordinal >= len(shots) or (at_ms is not None and _number(at_ms) is None):
-        raise HTTPException(404, "no such capture")
+        raise HTTPException(404, N_("no such capture"))
     media, uri = services(request).media, shots[ordinal]["uri"]
     if at_ms is None:
         found = media.capture(row["call_id"], uri)
     else:
         found = media.frame(row["call_id"], uri, _number(at_ms) or 0)
     if found is None:
-        raise HTTPException(404, "this capture is not here")
+        raise HTTPException(404, N_("this capture is not here"))
     return FileResponse(found.path, media_type=found.media_type)
 
 
@@ -86,4 +86,4 @@ def _number(text: str) -> int | None:
 def _check_range(request: Request) -> None:
     given = request.headers.get("range")
     if given is not None and not RANGE.fullmatch(given):
-        raise HTTPException(416, "one range of bytes at a time")
+        raise HTTPException(416, N_("one range of bytes at a time"))

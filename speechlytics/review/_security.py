@@ -17,6 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse
 
+from speechlytics.review._i18n import N_
 from speechlytics.review._settings import ReviewSettings, is_loopback
 
 if TYPE_CHECKING:
@@ -174,7 +175,9 @@ def check_csrf(request: Request, given: object) -> None:
         and secrets.compare_digest(expected.encode(), given.encode())
     )
     if not matches or site not in {"same-origin", "none"}:
-        raise HTTPException(403, "this form is out of date; go back, reload the page, try again")
+        raise HTTPException(
+            403, N_("this form is out of date; go back, reload the page, try again")
+        )
 
 
 class Doorkeeper:

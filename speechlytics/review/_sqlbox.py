@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from speechlytics.errors import SpeechlyticsError
+from speechlytics.review._i18n import N_, translations
 from speechlytics.schema import TABLES
 from speechlytics.store import Store
 
@@ -29,7 +30,21 @@ AT_ONCE = threading.BoundedSemaphore(2)
 
 
 class QueryRefused(SpeechlyticsError):
-    """A query that the SQL page does not run, or that failed; the message says why."""
+    """A query that the SQL page does not run, or that failed; the message says why.
+
+    Args:
+        message: English, with ``%(name)s`` where a value belongs; translated when shown.
+        values: Those values.
+    """
+
+    def __init__(self, message: str, **values: str) -> None:
+        super().__init__(message % values if values else message)
+        self.message, self.values = message, values
+
+    def said_in(self, language: str) -> str:
+        """The message in a language of the page."""
+        said = translations(language).gettext(self.message)
+        return said % self.values if self.values else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +65,9 @@ def ask(store: Store, query: str, limit: int = ROW_LIMIT) -> Answer:
     import duckdb
 
     if len(query) > MAX_QUERY:
-        raise QueryRefused(f"the query is longer than {MAX_QUERY} characters")
+        raise QueryRefused(N_("the query is longer than %(most)s characters"), most=str(MAX_QUERY))
     if not AT_ONCE.acquire(timeout=TIME_LIMIT_S):
-        raise QueryRefused("other queries are running; try again in a moment")
+        raise QueryRefused(N_("other queries are running; try again in a moment"))
     try:
         connection = _locked(store)
         timer = threading.Timer(TIME_LIMIT_S, connection.interrupt)
@@ -61,8 +76,8 @@ def ask(store: Store, query: str, limit: int = ROW_LIMIT) -> Answer:
             return _run(connection, query, limit)
         except duckdb.InterruptException as error:
             raise QueryRefused(
-                f"stopped after {TIME_LIMIT_S:.0f} s; narrow it by call_date, or use "
-                "`speechlytics sql`"
+                N_("stopped after %(limit)s s; narrow it by call_date, or use `speechlytics sql`"),
+                limit=f"{TIME_LIMIT_S:.0f}",
             ) from error
         except duckdb.Error as error:
             raise QueryRefused(str(error)) from error
@@ -80,7 +95,7 @@ def _run(connection: duckdb.DuckDBPyConnection, query: str, limit: int) -> Answe
     statements = connection.extract_statements(query)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         kinds = ", ".join(s.type.name for s in statements) or "nothing"
-        raise QueryRefused(f"one SELECT is run here, not: {kinds}")
+        raise QueryRefused(N_("one SELECT is run here, not: %(kinds)s"), kinds=kinds)
     reader = connection.sql(statements[0].query).to_arrow_reader(2048)
     batches, count = [], 0
     for batch in reader:

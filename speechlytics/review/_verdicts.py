@@ -13,6 +13,7 @@ from speechlytics.review._asking import call_named, covering, services, user_of
 from speechlytics.review._catalog import Row
 from speechlytics.review._cover import Cover
 from speechlytics.review._filters import Filters, parse
+from speechlytics.review._i18n import N_
 from speechlytics.review._records import MAX_NOTE, VERDICTS
 from speechlytics.review._render import call_url, queue_url
 from speechlytics.review._security import check_csrf
@@ -35,10 +36,10 @@ def _verdict(request: Request, form: dict[str, str]) -> Response:
     shared, cover = services(request), covering(request)
     given = form.get("verdict", "")
     if given not in VERDICTS:
-        raise HTTPException(400, "the verdict is resolved, unresolved or unclear")
+        raise HTTPException(400, N_("the verdict is resolved, unresolved or unclear"))
     call_id, day = call_named(request, form.get("id", ""), form.get("day"))
     if shared.calls.row(call_id, day) is None:
-        raise HTTPException(404, "no such call")
+        raise HTTPException(404, N_("no such call"))
     filters = parse(form)
     following = shared.queues.next_after(filters, call_id, cover)
     shared.journal.verdict(

@@ -167,6 +167,7 @@ async function draw() {
     const line = $("problem");
     line.textContent = line.dataset.text.replace("{why}", problem ?? "");
     line.hidden = false;
+    if (audio.error) document.querySelector(".sound").classList.add("unheard");
     return;
   }
   if (outline.peaks.length !== 2) $("lane-names").hidden = true;
@@ -273,6 +274,7 @@ if (audio) {
       else follow();
     });
   }
+  audio.addEventListener("error", () => document.querySelector(".sound").classList.add("unheard"));
   audio.addEventListener("seeked", () => follow());
   audio.addEventListener("timeupdate", () => follow());
   const tick = () => { if (!audio.paused) { follow(); requestAnimationFrame(tick); } };
