@@ -29,6 +29,14 @@ def from_mask(mask: NDArray[np.bool_], unit: int = 1) -> Spans:
     return edges.reshape(-1, 2).astype(np.int64) * unit
 
 
+def to_mask(of: Spans, count: int) -> NDArray[np.bool_]:
+    """Inverse of `from_mask` with a unit of 1, shape ``(count,)``; ``of`` lies inside it."""
+    steps = np.zeros(count + 1, np.int8)
+    steps[of[:, 0]] = 1
+    steps[of[:, 1]] = -1
+    return np.cumsum(steps[:-1], dtype=np.int8).astype(np.bool_)
+
+
 def to_intervals(of: Spans) -> tuple[Interval, ...]:
     """The same set as records."""
     return tuple(Interval(start, end) for start, end in of.tolist())

@@ -40,6 +40,7 @@ def test_a_mask_comes_back(mask: np.ndarray) -> None:
     assert_set(spans)
     assert (as_mask(spans) == mask).all()
     assert (iv.from_intervals(iv.to_intervals(spans)) == spans).all()
+    assert (iv.to_mask(spans, len(mask)) == mask).all()
 
 
 @given(st.lists(st.tuples(st.integers(0, LENGTH), st.integers(0, LENGTH)), max_size=12))

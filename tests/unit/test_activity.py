@@ -7,9 +7,10 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+import webrtcvad
 
 from models.training import line
-from speechlytics.activity import channel_roles, measure, non_talk, silero
+from speechlytics.activity import channel_roles, measure, non_talk, silero, vad
 from speechlytics.config import ActivityConfig
 from speechlytics.errors import ModelMissing
 from speechlytics.records import CallActivity, Interval, Role, Silence
@@ -249,6 +250,46 @@ class TestInvariance:
         first: CallActivity = _measure(call.samples)
         _measure(signals.dialogue(clips, rng, turns=4).samples)
         assert _measure(call.samples) == first
+
+
+class TestFramesThatAreNotJudged:
+    """webrtcvad hears only the edges of long stretches below the gate."""
+
+    @staticmethod
+    def judged(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+        """Verdicts with and without sparing frames, and how many frames were judged."""
+        framed = vad.frames(signals.int16(samples), 240)
+        level_db = vad.frame_level_db(framed)
+        asked: list[int] = []
+
+        class Counting(webrtcvad.Vad):
+            def is_speech(self, buf: bytes, sample_rate: int, length: int | None = None) -> bool:
+                asked.append(1)
+                return super().is_speech(buf, sample_rate, length)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(vad.webrtcvad, "Vad", Counting)
+            spared = vad.voiced_frames(framed, 8000, level_db, CONFIG)
+        all_audible = level_db > CONFIG.digital_silence_db
+        return spared, vad._verdicts(framed, 8000, all_audible, CONFIG), len(asked)
+
+    def test_a_quiet_line_is_spared_and_nothing_changes(self, clips, rng) -> None:
+        score = _score(60_000, channels=1)
+        score.say(clips[0], 500, channel=0)
+        score.say(clips[1], 50_000, channel=0)
+        spared, full, asked = self.judged(score.call(-55, rng).samples[0])
+        assert asked < 0.5 * len(full)
+        changed = np.count_nonzero(spared != full)
+        assert changed <= 0.01 * np.count_nonzero(full)
+
+    def test_a_faint_tune_of_one_loudness_is_judged_throughout(self, rng) -> None:
+        notes = rng.choice([220, 262, 330, 392, 494, 587], size=80)
+        pitch_hz = np.repeat(notes, 2000) * np.arange(1, 6)[:, None]  # five harmonics, 250 ms each
+        tune = np.sin(2 * np.pi * np.cumsum(pitch_hz, axis=1) / 8000).sum(axis=0)
+        spared, full, asked = self.judged(0.004 * tune)
+        assert full.mean() > 0.8, "no test without a tune that sounds like a voice"
+        assert (spared == full).all()
+        assert asked > len(full), "once at the edges, then throughout"
 
 
 class TestSilero:
