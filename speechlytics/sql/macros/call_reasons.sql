@@ -86,23 +86,41 @@ stood_still AS (
            harm AS share, before_role AS role, start_ms, end_ms, before_text AS quote
     FROM silence
 ),
-last_words AS (
+closing AS (
+    SELECT call_id, max(start_ms) AS asked_ms
+    FROM hit
+    WHERE category = 'closing_question'
+    GROUP BY call_id
+),
+-- how each call ends, in one pass over the segments: the customer's last words, and their reply
+-- to the closing question
+ending AS (
     SELECT
         call_id,
         'customer' AS role,
+        max(end_ms) AS last_ms,
+        max(start_ms) FILTER (role = 'agent') AS agent_ms,
         max(start_ms) FILTER (role = 'customer') AS start_ms,
         arg_max(end_ms, start_ms) FILTER (role = 'customer') AS end_ms,
         arg_max(text, start_ms) FILTER (role = 'customer') AS text,
-        max(start_ms) FILTER (role = 'agent') AS agent_ms
+        min(start_ms) FILTER (role = 'customer' AND start_ms >= asked_ms) AS reply_start_ms,
+        arg_min(end_ms, start_ms) FILTER (role = 'customer' AND start_ms >= asked_ms)
+            AS reply_end_ms,
+        arg_min(text, start_ms) FILTER (role = 'customer' AND start_ms >= asked_ms) AS reply
     FROM spoken
+    LEFT JOIN closing USING (call_id)
     GROUP BY call_id
-    HAVING arg_max(end_ms, start_ms) FILTER (role = 'customer') >= max(end_ms) - 1000 * ending_s
+),
+last_words AS (
+    SELECT call_id, role, start_ms, end_ms, text, agent_ms
+    FROM ending
+    WHERE end_ms >= last_ms - 1000 * ending_s
 ),
 unanswered AS (
     -- the customer's last words ask, and no agent speaks after them
     SELECT call_id, role, start_ms, end_ms, text
     FROM last_words
-    WHERE text LIKE '%?%' AND agent_ms >= start_ms IS NOT TRUE
+    WHERE text LIKE '%?%' AND (agent_ms >= start_ms) IS NOT TRUE
     UNION ALL
     -- or a silence swallowed the question: the customer had to speak again, or the call ended
     SELECT call_id, 'customer', start_ms, end_ms, before_text
@@ -118,30 +136,13 @@ bad_end AS (
           AND hit.end_ms > last_words.start_ms
     )
 ),
-closing AS (
-    SELECT call_id, max_by({'start_ms': start_ms, 'end_ms': end_ms}, start_ms) AS asked
-    FROM hit
-    WHERE category = 'closing_question'
-    GROUP BY call_id
-),
 -- the reply that counts opens with a no or with thanks, asks nothing and complains of nothing
-reply AS (
-    SELECT
-        closing.call_id,
-        arg_min({'role': role, 'start_ms': spoken.start_ms, 'end_ms': spoken.end_ms, 'text': text},
-                spoken.start_ms) AS said
-    FROM closing
-    JOIN spoken ON spoken.call_id = closing.call_id
-        AND spoken.role = 'customer' AND spoken.start_ms >= asked.start_ms
-    GROUP BY closing.call_id
-),
 nothing_left AS (
-    SELECT call_id, said.role AS role, said.start_ms AS start_ms, said.end_ms AS end_ms,
-           said.text AS text
-    FROM reply
-    WHERE said.text NOT LIKE '%?%'
+    SELECT call_id, role, reply_start_ms AS start_ms, reply_end_ms AS end_ms, reply AS text
+    FROM ending
+    WHERE reply NOT LIKE '%?%'
       AND regexp_matches(
-          lower(said.text),
+          lower(reply),
           '^([^\p{L}]*(ой|да|ну|та|oh|ó|ok|okay|так))*[^\p{L}]*'
           || '(нет|не|нету|нема|немає|ні|няма|no|nope|nothing|nem|nincs|semmi'
           || '|все|всё|усё|усе|хватит|достаточно|хопіць|досить|that|пока'
@@ -149,8 +150,8 @@ nothing_left AS (
       )
       AND NOT EXISTS (
           SELECT 1 FROM hit
-          WHERE hit.call_id = reply.call_id AND hit.weight > 0
-            AND hit.end_ms > said.start_ms AND hit.start_ms < said.end_ms
+          WHERE hit.call_id = ending.call_id AND hit.weight > 0
+            AND hit.end_ms > reply_start_ms AND hit.start_ms < reply_end_ms
       )
 ),
 happened AS (
@@ -194,7 +195,7 @@ happened AS (
            'after ' || previous_call_id AS quote
     FROM contact_chain(window_days := window_days, since := since::DATE - window_days::INT) AS chain
     JOIN call USING (call_id)
-    WHERE contact = 'repeat'
+    WHERE previous_call_id IS NOT NULL
 ),
 weighed AS (
     FROM phrase

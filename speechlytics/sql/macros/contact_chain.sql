@@ -79,8 +79,8 @@ judged AS (
         *,
         earlier.at >= started_at - to_hours(24 * window_days) IS TRUE AS repeats,
         later.at <= started_at + to_hours(24 * window_days) IS TRUE AS repeated,
-        (SELECT max(started_at) FROM calls) < started_at + to_hours(24 * window_days)
-            AS window_open
+        (SELECT max(started_at) FROM calls WHERE since IS NULL OR call_date >= since::DATE)
+            < started_at + to_hours(24 * window_days) AS window_open
     FROM linked
 ),
 triggers AS (

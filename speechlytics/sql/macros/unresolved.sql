@@ -20,9 +20,8 @@ scored AS (
 collected AS (
     SELECT
         call_id,
-        list_sort(list({'above': -weight, 'reason': reason, 'weight': weight, 'role': role,
-                        'start_ms': start_ms, 'end_ms': end_ms, 'quote': quote,
-                        'rule_id': rule_id})) AS sorted
+        list_sort(list({'below': -weight, 'reason': reason, 'role': role, 'start_ms': start_ms,
+                        'end_ms': end_ms, 'quote': quote, 'rule_id': rule_id})) AS sorted
     FROM weighed
     JOIN scored USING (call_id)
     WHERE score >= min_score
@@ -47,7 +46,7 @@ SELECT
     judged.call_date,
     score,
     coalesce(list_transform(sorted, lambda one: {
-        'reason': one.reason, 'weight': one.weight, 'role': one.role, 'start_ms': one.start_ms,
+        'reason': one.reason, 'weight': -one.below, 'role': one.role, 'start_ms': one.start_ms,
         'end_ms': one.end_ms, 'quote': one.quote, 'rule_id': one.rule_id
     }), []) AS reasons,
     chain.repeat_confirmed,

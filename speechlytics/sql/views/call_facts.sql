@@ -55,7 +55,7 @@ SELECT
     CASE WHEN judged THEN coalesce(heard.identified, false) END AS identified,
     CASE WHEN judged THEN coalesce(heard.closed, false) END AS closed,
     call_sentiment.sentiment,
-    chain.contact = 'repeat' AS repeats,
+    CASE WHEN chain.call_id IS NOT NULL THEN chain.previous_call_id IS NOT NULL END AS repeats,
     chain.repeat_confirmed
 FROM (SELECT *, status = 'ok' AND transcript_source IS NOT NULL AS judged FROM calls) AS calls
 LEFT JOIN standing USING (call_id)
