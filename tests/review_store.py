@@ -128,6 +128,31 @@ def screens(folder: Path, duration_ms: int) -> tuple[ScreenCapture, ...]:
     return tuple(shots)
 
 
+VIDEO_CALL = "demo-06"
+VIDEO_START_MS = -4000
+"""The screen video of this call began before it did."""
+VIDEO_FPS = 5
+
+
+def screen_video(path: Path, duration_ms: int) -> ScreenCapture:
+    """A WebM whose grey tells the second of the call that it shows: 20 + 6 per second."""
+    import av
+    import numpy as np
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libvpx", rate=VIDEO_FPS)
+        stream.width, stream.height, stream.pix_fmt = 160, 100, "yuv420p"
+        stream.gop_size = 2 * VIDEO_FPS
+        for number in range((duration_ms - VIDEO_START_MS) * VIDEO_FPS // 1000):
+            second = (number * 1000 // VIDEO_FPS + VIDEO_START_MS) // 1000
+            grey = np.full((100, 160, 3), max(0, 20 + 6 * second), np.uint8)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(grey, "rgb24")):
+                container.mux(packet)
+        for packet in stream.encode(None):
+            container.mux(packet)
+    return ScreenCapture(str(path), "video", VIDEO_START_MS, duration_ms)
+
+
 def hostile(day: str) -> CallAnalysis:
     """A call whose every text attacks the page, without a recording."""
     found = replace(
@@ -156,11 +181,12 @@ def analyses(folder: Path, calls: Sequence[str] = CALLS) -> list[CallAnalysis]:
     made = []
     for call_id in calls:
         told, row = known[call_id], rows.get(call_id, {})
-        shots = (
-            screens(folder / "screens", round(1000 * told["duration_s"]))
-            if call_id == "demo-01"
-            else ()
-        )
+        duration_ms = round(1000 * told["duration_s"])
+        shots: tuple[ScreenCapture, ...] = ()
+        if call_id == "demo-01":
+            shots = screens(folder / "screens", duration_ms)
+        elif call_id == VIDEO_CALL:
+            shots = (screen_video(folder / "screen.webm", duration_ms),)
         found = recording(
             call_id,
             told["started_at"],

@@ -84,4 +84,5 @@ def rules(request: Request) -> Response:
     found = services(request).catalog.rows(
         "FROM rule_performance ORDER BY coalesce(weight, 0) = 0, calls DESC, rule_id"
     )
-    return render(request, "rules.html", rows=found)
+    fired, unused = ([row for row in found if bool(row["calls"]) is way] for way in (True, False))
+    return render(request, "rules.html", fired=fired, unused=unused)

@@ -11,7 +11,14 @@ import pytest
 
 from speechlytics.store import Store
 from tests.browser.conftest import Watched
-from tests.review_store import DEMO, HOSTILE_ID, SILENCE_SCREEN_MS, truth
+from tests.review_store import (
+    DEMO,
+    HOSTILE_ID,
+    SILENCE_SCREEN_MS,
+    VIDEO_CALL,
+    VIDEO_START_MS,
+    truth,
+)
 
 AXE = Path(__file__).parent / "vendor" / "axe-4.14.1.min.js"
 SERIOUS = {"serious", "critical"}
@@ -69,6 +76,50 @@ def test_screens_follow_the_sound(watched: Watched) -> None:
         page.wait_for_selector(f"#call[data-shown='{second * 1000 // SILENCE_SCREEN_MS}']")
     page.wait_for_function("() => document.getElementById('screen-image').naturalWidth > 0")
     assert page.locator(".pause.alert .thumb img").count() == 4
+
+
+GREY = """() => {
+  const video = document.getElementById('screen-video');
+  const canvas = document.createElement('canvas');
+  canvas.width = canvas.height = 1;
+  const context = canvas.getContext('2d');
+  context.drawImage(video, 0, 0, 1, 1);
+  return context.getImageData(0, 0, 1, 1).data[0];
+}"""
+IN_STEP = """start => {
+  const video = document.getElementById('screen-video');
+  const audio = document.getElementById('audio');
+  return !video.seeking && Math.abs(video.currentTime - (audio.currentTime - start)) < 0.3;
+}"""
+
+
+def test_a_screen_video_follows_the_sound(watched: Watched) -> None:
+    page = watched.call(f"/call?id={VIDEO_CALL}")
+    start_s = VIDEO_START_MS / 1000
+    for second in (5, 30, 18):
+        page.evaluate(f"document.getElementById('audio').currentTime = {second + 0.5}")
+        page.wait_for_function(IN_STEP, arg=start_s)
+        page.wait_for_function(f"() => Math.abs(({GREY})() - {20 + 6 * second}) < 4")
+    # and while it plays, faster than it was said
+    page.select_option("#speed", "2")
+    page.click("#play")
+    page.wait_for_function("() => document.getElementById('audio').currentTime > 20.5")
+    page.wait_for_function(IN_STEP, arg=start_s)
+    assert page.evaluate("document.getElementById('screen-video').playbackRate") == 2
+    page.click("#play")
+    page.wait_for_function("() => document.getElementById('screen-video').paused")
+
+
+def test_a_silence_shows_frames_of_the_video(watched: Watched) -> None:
+    page = watched.call(f"/call?id={VIDEO_CALL}")
+    page.locator(".pause .thumb").first.scroll_into_view_if_needed()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.pause .thumb img')].every(i => i.naturalWidth > 0)"
+    )
+    assert page.locator(".pause .thumb img").count() == 4
+    jumps = page.locator(".pause .thumb").evaluate_all("all => all.map(b => +b.dataset.jump)")
+    assert all(15_540 < at < 21_510 for at in jumps)
+    assert jumps == sorted(jumps)
 
 
 def test_gsm_recording_plays(watched: Watched) -> None:

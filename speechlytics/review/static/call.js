@@ -194,6 +194,13 @@ async function draw() {
       if (region.element) region.element.title = `${mark.label} ${clock(mark.start_ms / 1000)}`;
     }
   };
+  // Paper is narrower than the window, and a drawing keeps its pixels: let it shrink.
+  const fit = (width) => wave.getWrapper().querySelectorAll("canvas").forEach((canvas) => {
+    canvas.dataset.width ??= canvas.style.width;
+    canvas.style.width = width ?? canvas.dataset.width;
+  });
+  addEventListener("beforeprint", () => { wave.zoom(0); fit("100%"); });
+  addEventListener("afterprint", () => { fit(null); wave.zoom(Number($("zoom").value)); });
   wave.on("ready", () => { put(); wave.setTime(audio.currentTime); });
   marks.on("region-clicked", (region, event) => { event.stopPropagation(); jump(region.start * 1000); });
   $("zoom").addEventListener("input", (event) => wave.zoom(Number(event.target.value)));
