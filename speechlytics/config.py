@@ -38,7 +38,8 @@ class MetadataSource(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     Attributes:
         kind: ``sidecar`` (NAME.json beside NAME.wav), ``manifest`` (CSV, JSONL or Parquet),
-            ``asterisk_cdr`` (Master.csv without header), ``filename`` (regex with named groups).
+            ``asterisk_cdr`` (Master.csv without header), ``filename`` (regex with named groups),
+            ``vcon`` (the source is a folder of vCons, not of recordings; the only entry then).
         file: Manifest or CDR file.
         columns: Our field name → column name in the file; a field that is not mapped is taken
             from the column of its own name (the recording also from ``file``).
@@ -46,15 +47,19 @@ class MetadataSource(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
         utc: Times without an offset are UTC, not local (Asterisk ``usegmtime``).
         delimiter: Column delimiter of a CSV; found out when not given.
         unrecorded_calls: Rows without a recording become ``no_recording`` calls.
+        fetch: Recordings that a vCon names by http or https may be fetched.
+        speakers: Role by name or address of a vCon's party that states none.
     """
 
-    kind: Literal["sidecar", "manifest", "asterisk_cdr", "filename"]
+    kind: Literal["sidecar", "manifest", "asterisk_cdr", "filename", "vcon"]
     file: str | None = None
     columns: dict[str, str] = {}
     pattern: str | None = None
     utc: bool = False
     delimiter: str | None = None
     unrecorded_calls: bool = True
+    fetch: bool = False
+    speakers: dict[str, Literal["agent", "customer", "ivr", "unknown"]] = {}
 
 
 class ScreensConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -363,6 +368,12 @@ def check(config: Config, where: str) -> None:
             f"{where}: source.zone = {config.source.zone!r} is not a time zone; "
             "use an IANA name such as 'Europe/Moscow'"
         ) from error
+    kinds = [entry.kind for entry in config.source.metadata]
+    if "vcon" in kinds and len(kinds) > 1:
+        raise ConfigError(
+            f'{where}: source.metadata has kind = "vcon" and {len(kinds) - 1} more; a source of '
+            "vCons takes everything from them: remove the other entries"
+        )
     patterns = [("source.leg_pattern", config.source.leg_pattern)]
     patterns += [
         (f"source.metadata[{index}].pattern", entry.pattern)

@@ -12,19 +12,13 @@ from speechlytics.nightly._import import (
     import_transcripts,
     parse_speakers,
 )
-from speechlytics.nightly._import_vcon import VconReading, import_vcons
-from speechlytics.nightly._job import (
-    Night,
-    Progress,
-    key_file,
-    local_runner,
-    open_night,
-    run,
-    tasks,
-)
+from speechlytics.nightly._import_vcon import import_vcons
+from speechlytics.nightly._job import Progress, run, tasks
+from speechlytics.nightly._night import Night, key_file, local_runner, open_night
 from speechlytics.nightly._plan import Selection, Task
 from speechlytics.nightly._report import FailedCall, Report
 from speechlytics.nightly._rescore import rescore, rescored, stored_analysis
+from speechlytics.nightly._vcon_calls import VconReading
 
 __all__ = [
     "Erasure",

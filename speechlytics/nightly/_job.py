@@ -9,7 +9,7 @@ import platform
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from itertools import chain
@@ -17,92 +17,50 @@ from pathlib import Path
 from typing import Any
 
 from speechlytics import __version__
-from speechlytics.analyze import PrepareSettings
-from speechlytics.config import Config, TranscribeConfig, digest
-from speechlytics.config import replace as config_replace
+from speechlytics.config import Config, digest
 from speechlytics.nightly._known import KnownCalls
+from speechlytics.nightly._night import (
+    MakeRunner,
+    Night,
+    key_file,
+    open_night,
+    through_stages,
+)
 from speechlytics.nightly._plan import Selection, Task, plan, without_forgotten
 from speechlytics.nightly._report import Report, Tally, rtfx
-from speechlytics.nightly._rescore import phrases_sha256, rescored
-from speechlytics.nightly._stream import Model, Stages, analyses
-from speechlytics.phrases import Matcher, PackSet, load_packs
-from speechlytics.records import CallAnalysis, Recording, StageSha256
-from speechlytics.runner import LocalRunner, Runner
-from speechlytics.sources import Captures, discover, load_or_create_key, open_captures
+from speechlytics.nightly._rescore import rescored
+from speechlytics.nightly._vcon_source import VconSource, vcon_entry
+from speechlytics.phrases import Matcher
+from speechlytics.records import CallAnalysis, Recording
+from speechlytics.sources import discover, load_or_create_key
 from speechlytics.store import Store, Writer
-from speechlytics.transcribe import EngineSettings, ModelProcess, engine_settings
 
 log = logging.getLogger("speechlytics.run")
 
 LOG_EVERY_S = 60.0
-# where and how fast the speech model works; the text does not depend on them
-MACHINE_SETTINGS = (
-    "device",
-    "cpu_threads",
-    "batch_size",
-    "queue_windows",
-    "download",
-    "load_timeout_s",
-    "hang_timeout_s",
-    "slowest_rtf",
-)
 LIBRARIES = ("faster-whisper", "ctranslate2", "webrtcvad-wheels", "rapidfuzz", "duckdb")
 
 Progress = Callable[[int, str], None]
-MakeRunner = Callable[[Config], contextlib.AbstractContextManager[Runner]]
 
 
-@dataclass(frozen=True, slots=True)
-class Night:
-    """What a run works with: its settings, the packs, and the model's demands."""
-
-    config: Config
-    packs: PackSet
-    engine: EngineSettings | None
-    sha256: StageSha256
-    captures: Captures | None = None
-
-    def with_captures(self, analysis: CallAnalysis) -> CallAnalysis:
-        """The call with its agent's screen captures: only now is it known how long it is."""
-        if self.captures is None or analysis.facts is None:
-            return analysis
-        recording = self.captures.joined(analysis.recording, analysis.facts.duration_ms)
-        return replace(analysis, recording=recording)
-
-
-def open_night(config: Config) -> Night:
-    """Load the packs, find the model, and hash the settings of each stage.
-
-    Raises:
-        ConfigError: a pack is wrong.
-        ModelMissing: the model is not on this machine.
-        SourceError: the folder of screen captures is not there.
-    """
-    packs = load_packs([Path(folder) for folder in config.phrases.packs] or None)
-    engine = engine_settings(config.transcribe) if config.run.transcribe else None
-    activity = digest(config.audio, config.activity)
-    transcript = None
-    if engine is not None:
-        transcript = digest(activity, _heard_with(engine))
-    phrases = phrases_sha256(packs, config.phrases) if engine is not None else None
-    sha256 = StageSha256(activity, transcript, phrases)
-    return Night(config, packs, engine, sha256, open_captures(config.source))
-
-
-def tasks(night: Night, store: Store, selection: Selection) -> Iterator[Task]:
+def tasks(
+    night: Night, store: Store, selection: Selection, vcons: VconSource | None = None
+) -> Iterator[Task]:
     """Yield what the run would do with each selected call of the source."""
     days = None if selection.day is None else [selection.day]
     known = KnownCalls(store, days)
     source = night.config.source
     key = load_or_create_key(key_file(night.config))
     join = None if night.captures is None else night.captures.joined
-    found = without_forgotten(discover(source, key=key), store.forgotten())
-    return plan(found, known, night.sha256, selection, join)
+    vcons = vcons or _vcons(night, store)
+    found = vcons.recordings() if vcons else discover(source, key=key)
+    allowed = without_forgotten(found, store.forgotten())
+    return plan(allowed, known, night.sha256, selection, join)
 
 
-def key_file(config: Config) -> Path:
-    """Where the key of the customer pseudonyms lies: beside a local store unless configured."""
-    return config.store.key_path
+def _vcons(night: Night, store: Store) -> VconSource | None:
+    entry = vcon_entry(night.config.source)
+    return None if entry is None else VconSource(night, store, entry)
 
 
 def run(
@@ -133,9 +91,10 @@ def run(
         record = _RunRow(store, night, run_id, started_at)
         try:
             store.replace_rules([{**row, "run_id": run_id} for row in night.packs.rules_table()])
-            todo = _Todo(tasks(night, store, selection), tally)
+            vcons = _vcons(night, store)
+            todo = _Todo(tasks(night, store, selection, vcons), tally)
             publisher = _Publisher(writer, config, tally, progress)
-            _work(night, store, todo, publisher, tally, make_runner)
+            _work(night, store, todo, publisher, tally, make_runner, vcons)
             writer.sweep()
         except BaseException:
             record.write("stopped", tally)
@@ -151,15 +110,19 @@ def _work(
     publisher: _Publisher,
     tally: Tally,
     make_runner: MakeRunner | None,
+    vcons: VconSource | None,
 ) -> None:
     matcher = Matcher(night.packs, night.config.phrases)
     recordings = todo.to_analyze()
     first = next(recordings, None)
     if first is not None:  # loading the model takes seconds: not for a night without new calls
-        with contextlib.ExitStack() as stack:
-            runner, model = _take_on(night, stack, make_runner)
-            stages = _stages(night, matcher, model)
-            for analysis in analyses(chain([first], recordings), runner, stages, tally):
+        new = chain([first], recordings)
+        if vcons is not None:
+            finished = vcons.analyses(new, tally, make_runner)
+        else:
+            finished = through_stages(night, new, matcher, tally, make_runner)
+        with contextlib.closing(finished):
+            for analysis in finished:
                 publisher.add(night.with_captures(analysis))
     publisher.flush()
     if todo.to_rescore:
@@ -167,16 +130,6 @@ def _work(
         for analysis in rescored(store, todo.to_rescore, todo.days, matcher, phrases):
             publisher.add(analysis)
         publisher.flush()
-
-
-def local_runner(config: Config) -> LocalRunner:
-    """Worker processes of this machine, as configured."""
-    return LocalRunner(
-        config.run.workers,
-        timeout_s=config.run.call_timeout_s,
-        memory_mb=config.run.call_memory_mb,
-        attempts=config.run.attempts,
-    )
 
 
 class _Todo:
@@ -236,56 +189,6 @@ class _Publisher:
         elif time.monotonic() - self._logged_at >= LOG_EVERY_S:
             self._logged_at = time.monotonic()
             log.info("%d calls done", self._finished, extra={"fields": dict(self._tally.counts)})
-
-
-def _take_on(
-    night: Night, stack: contextlib.ExitStack, make_runner: MakeRunner | None
-) -> tuple[Runner, Model | None]:
-    """The runner, and the speech model if there is one tonight."""
-    if night.config.run.runner == "ray" and make_runner is None:
-        from speechlytics.nightly._cluster import join
-
-        return join(night.config, night.engine, stack)
-    model = _start_model(night, stack)
-    return stack.enter_context((make_runner or local_runner)(night.config)), model
-
-
-def _start_model(night: Night, stack: contextlib.ExitStack) -> Model | None:
-    if night.engine is None:
-        return None
-    return stack.enter_context(ModelProcess(night.engine))
-
-
-def _stages(night: Night, matcher: Matcher, model: Model | None) -> Stages:
-    config = night.config
-    return Stages(
-        prepare=PrepareSettings(
-            audio=config.audio,
-            activity=config.activity,
-            transcribe=config.transcribe if night.engine else None,
-            window=night.engine.shape if night.engine else None,
-        ),
-        transcribe=config.transcribe,
-        matcher=matcher if night.engine else None,
-        model=model,
-        sha256=night.sha256,
-        # a call brings at least one window: the queue's own bound comes first
-        ahead=2 * config.transcribe.queue_windows,
-    )
-
-
-def _heard_with(engine: EngineSettings) -> TranscribeConfig:
-    """Speech settings without those that only say where and how fast; the model goes by its id."""
-    default = TranscribeConfig()
-    machine = {name: getattr(default, name) for name in MACHINE_SETTINGS}
-    shape = engine.shape
-    return config_replace(
-        engine.config,
-        **machine,
-        model=engine.model_id,
-        window_s=shape.window_s,
-        encoder_s=shape.encoder_s,
-    )
 
 
 class _RunRow:

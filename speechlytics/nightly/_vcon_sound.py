@@ -12,14 +12,15 @@ import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from speechlytics.errors import ImportRefused
+from speechlytics.records import Recording
 from speechlytics.store import Store, durable
-from speechlytics.vcon import Sound, check_hashes
+from speechlytics.vcon import Conversation, Sound, check_hashes
 
 FOLDER = "_vcon"
 FETCH_TIMEOUT_S = 60.0
@@ -68,7 +69,7 @@ def locate(
         return Located()
     before = files_of(store, call_id)
     paths = [
-        _file(sound, store.place.work / FOLDER / f"{_name(call_id)}-{leg}", folder, fetch)
+        _file(sound, _kept(store, call_id, leg, sound), folder, fetch)
         for leg, sound in enumerate(sounds)
     ]
     for leftover in before:
@@ -84,23 +85,65 @@ def locate(
     )
 
 
+def recorded(recording: Recording, found: Conversation, located: Located) -> Recording:
+    """The recording with its files and the roles of their channels."""
+    if not located.uris:
+        return recording
+    return replace(
+        recording,
+        uris=located.uris,
+        roles=found.roles,
+        role_source=found.role_source,
+        audio_size_bytes=located.size_bytes,
+        audio_modified_at=located.modified_at,
+    )
+
+
+def expected(
+    sounds: Sequence[Sound], call_id: str, store: Store, folder: Path
+) -> tuple[tuple[str, ...], list[Path]]:
+    """Where :func:`locate` would find or put the recording, and which of that are others' files."""
+    uris: list[str] = []
+    beside: list[Path] = []
+    for leg, sound in enumerate(sounds):
+        kept = _kept(store, call_id, leg, sound)
+        if sound.content is not None or kept.exists():
+            uris.append(str(kept))
+        elif (path := _path(sound, folder)) is not None:
+            uris.append(str(path))
+            beside.append(path)
+        else:
+            uris.append(str(sound.url))
+    return tuple(uris), beside
+
+
+def _kept(store: Store, call_id: str, leg: int, sound: Sound) -> Path:
+    return store.place.work / FOLDER / f"{_name(call_id)}-{leg}{sound.suffix}"
+
+
+def _path(sound: Sound, folder: Path) -> Path | None:
+    """The file that a sound names, absolute or beside its vCon; ``None`` of another URL."""
+    assert sound.url is not None
+    parts = urlsplit(sound.url)
+    if "://" in sound.url and parts.scheme != "file":
+        return None
+    path = Path(unquote(parts.path)) if parts.scheme == "file" else folder / sound.url
+    return path.absolute()
+
+
 def _name(call_id: str) -> str:
     return hashlib.sha256(call_id.encode()).hexdigest()[:24]
 
 
-def _file(sound: Sound, stem: Path, folder: Path, fetch: bool) -> Path:
-    target = stem.with_name(stem.name + sound.suffix)
+def _file(sound: Sound, target: Path, folder: Path, fetch: bool) -> Path:
     if sound.content is not None:
         check_hashes(sound.hashes, hashlib.sha512(sound.content).digest(), sound.at)
         target.parent.mkdir(parents=True, exist_ok=True)
         durable.write_file(target, sound.content)
         return target
-    assert sound.url is not None
-    parts = urlsplit(sound.url)
-    if "://" in sound.url and parts.scheme != "file":
+    path = _path(sound, folder)
+    if path is None:
         return _fetched(sound, target, fetch)
-    path = Path(unquote(parts.path)) if parts.scheme == "file" else folder / sound.url
-    path = path.absolute()
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha512").digest()

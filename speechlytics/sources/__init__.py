@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from speechlytics.sources._captures import Captures, open_captures
 from speechlytics.sources._discover import discover
+from speechlytics.sources._listing import list_files
+from speechlytics.sources._names import safe_id
 from speechlytics.sources._screens import beside
 from speechlytics.sources._shots import Shot, captures_during
 from speechlytics.sources.pseudonym import customer_key, load_or_create_key
@@ -25,6 +27,8 @@ __all__ = [
     "captures_during",
     "customer_key",
     "discover",
+    "list_files",
     "load_or_create_key",
     "open_captures",
+    "safe_id",
 ]

@@ -222,6 +222,9 @@ def test_commands(tmp_path: Path, call: SpokenCall) -> None:
     done = runner.invoke(app, ["export", "vcon", "--call", call_id, "--out", out, "--store", store])
     assert done.exit_code == 0, done.output
     assert [p.name for p in Path(out).iterdir()] == [f"{call_id}.vcon"]
+    (entry,) = Store(store).read("audit").to_pylist()
+    assert (entry["action"], entry["call_id"]) == ("export", call_id)
+    assert json.loads(entry["detail"]) == {"what": "vcon", "out": out, "calls": 1}
     none = runner.invoke(app, ["export", "vcon", "--call", "x", "--out", out, "--store", store])
     assert none.exit_code == 1
     assert "has no call 'x'" in str(none.exception)

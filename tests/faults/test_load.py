@@ -38,7 +38,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def unruly(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = functools.partial(ModelProcess, load_engine=load_unruly)
-    monkeypatch.setattr("speechlytics.nightly._job.ModelProcess", engine)
+    monkeypatch.setattr("speechlytics.nightly._night.ModelProcess", engine)
 
 
 def project(folder: Path, recordings: Path, names: list[str]) -> config.Config:

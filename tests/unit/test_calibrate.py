@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import duckdb
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
 from speechlytics.calibrate import propose
+from speechlytics.cli import app
 from speechlytics.errors import ConfigError
 from speechlytics.schema import TABLES
 from speechlytics.sql import sql_files
+from speechlytics.store import Store
+from tests.store_calls import analysis
 
 
 def catalog(calls, verdicts, hits):
@@ -99,3 +105,41 @@ def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
     with pytest.raises(ConfigError, match=r"pip install 'speechlytics\[calibrate\]'"):
         propose(con)
     con.close()
+
+
+def test_the_command_proposes_and_changes_nothing(tmp_path):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed: the extra `calibrate`")
+    store = Store(tmp_path / "store")
+    rng = random.Random(7)
+    calls, verdicts = [], []
+    for number in range(60):
+        unresolved = number % 2 == 0
+        hits = ["cannot_help"] if rng.random() < 0.5 else []
+        hits += ["complaint_threat"] if unresolved and rng.random() < 0.8 else []
+        call = analysis(f"c{number:02}", segments=1)
+        found = tuple(
+            replace(call.hits[0], rule_id=category, category=category, role="customer")
+            for category in hits
+        )
+        calls.append(replace(call, hits=found))
+        verdict = "unresolved" if unresolved else "resolved"
+        verdicts.append({"call_id": f"c{number:02}", "verdict": verdict, "reviewer": "anna"})
+    with store.writer("run") as writer:
+        writer.add(calls)
+        writer.publish()
+    file = tmp_path / "verdicts.jsonl"
+    file.write_text("\n".join(map(json.dumps, verdicts)))
+    place = ["--store", str(tmp_path / "store")]
+    assert CliRunner().invoke(app, ["import", "reviews", str(file), *place]).exit_code == 0
+    state = (tmp_path / "store" / "_published.json").read_text()
+    done = CliRunner().invoke(app, ["calibrate", *place, "--json"])
+    assert done.exit_code == 0, done.output
+    proposal = json.loads(done.output)
+    changes = {change["reason"]: change for change in proposal["changes"]}
+    assert proposal["verdicts"] == 60
+    assert changes["complaint_threat"]["proposed"] > changes["cannot_help"]["proposed"]
+    shown = CliRunner().invoke(app, ["calibrate", *place])
+    assert shown.exit_code == 0
+    assert "complaint_threat" in shown.output
+    assert "Nothing was changed" in " ".join(shown.output.split())
+    assert (tmp_path / "store" / "_published.json").read_text() == state

@@ -197,3 +197,17 @@ def test_exported_parquet_reads_in_a_bare_client(store: Store, tmp_path: Path) -
     with duckdb.connect() as bare:
         rows = bare.execute(f"SELECT reasons[1].reason FROM '{out}'").fetchall()
     assert rows == [("hang",), ("hang",)]
+
+
+def test_the_audit_knows_what_left_and_where_to(store: Store, tmp_path: Path) -> None:
+    out = tmp_path / "alerts.csv"
+    export(store, "silence-alerts", out)
+    export(store, "silence-alerts", out, new=True)
+    export(store, "silence-alerts", out, new=True)
+    entries = store.read("audit").to_pylist()
+    assert [entry["action"] for entry in entries] == ["export", "export"], "nothing new is none"
+    details = [json.loads(entry["detail"]) for entry in entries]
+    assert {detail["what"] for detail in details} == {"silence_alerts"}
+    assert {detail["rows"] for detail in details} == {3}
+    assert {detail["out"] for detail in details} == {str(out), str(tmp_path / "alerts-2.csv")}
+    assert all(entry["actor"] for entry in entries)
