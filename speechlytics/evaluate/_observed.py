@@ -64,6 +64,7 @@ class Observed:
     cut_without_thanks: bool
     repeats: bool
     main_topic: str | None
+    known_topics: frozenset[str]
 
 
 def tables_of(analyses: Sequence[CallAnalysis]) -> dict[str, pa.Table]:
@@ -106,6 +107,9 @@ def observe(tables: Mapping[str, pa.Table]) -> dict[str, Observed]:
         )
         repeats = _by_call(con, "1 FROM repeat_contacts")
         topics = _by_call(con, "topic FROM call_topics WHERE main")
+        known = frozenset(
+            row[0] for row in con.execute("SELECT topic FROM contact_topics").fetchall()
+        )
         ids = [row[0] for row in con.execute("SELECT call_id FROM calls").fetchall()]
         con.execute(
             "DELETE FROM phrase_hits WHERE list_contains($settling, category)",
@@ -123,6 +127,7 @@ def observe(tables: Mapping[str, pa.Table]) -> dict[str, Observed]:
             cut_without_thanks=without.get(call_id, (None, False))[1],
             repeats=call_id in repeats,
             main_topic=topics[call_id][0][0] if call_id in topics else None,
+            known_topics=known,
         )
         for call_id in ids
     }

@@ -221,5 +221,7 @@ def _decided(group: str, *, truth: bool, found: bool) -> Counted:
 
 
 def _topics(truth: TrueCall, seen: Observed) -> Counted:
-    if truth.topics:
-        yield Key("topics", "main topic right"), seen.main_topic in truth.topics, 1
+    """A call about nothing that ``contact_topics`` knows (a complaint, a parcel) does not count."""
+    named = truth.topics & seen.known_topics
+    if named:
+        yield Key("topics", "main topic right"), seen.main_topic in named, 1
