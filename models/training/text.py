@@ -15,9 +15,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import num2words
-import wordfreq
-
 _LETTERS = {
     "ru": "а-яё",
     "en": "a-z'",
@@ -98,6 +95,8 @@ def is_speakable(text: str, language: str) -> bool:
 
 def words_by_frequency(language: str) -> list[str]:
     """Words of a language, most frequent first, without rare single letters and foreign script."""
+    import wordfreq  # here, as tests and benchmarks read dialogues without the extra `train`
+
     pattern = re.compile(rf"[{_LETTERS[language]}]{{1,{_MAX_WORD_LETTERS}}}")
     listed = wordfreq.top_n_list(language, _WORD_BANDS[-1][0])
     return [
@@ -182,6 +181,8 @@ class SentenceGenerator:
         return self._punctuated([*before, *middle, *after])
 
     def _number(self, value: int) -> str:
+        import num2words  # as above
+
         spelled = str(num2words.num2words(value, lang=self._language))
         if self._language == "en":
             spelled = spelled.replace(" and ", " ").replace("-", " ").replace(",", "")

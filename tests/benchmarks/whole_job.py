@@ -1,7 +1,7 @@
 """The whole job against a loop over faster-whisper, on the same calls, model, beam, language.
 
     python -m tests.benchmarks.whole_job --model base --calls 4 --rounds 1
-    python -m tests.benchmarks.whole_job --wer          # the shipped model on the demo calls
+    python -m tests.benchmarks.whole_job --wer    # the shipped model on demo and held-back calls
 
 Contenders, per round in another order: ``loop`` calls ``WhisperModel.transcribe`` per channel,
 ``batched`` calls ``BatchedInferencePipeline.transcribe``, both with ``vad_filter=True`` and (unless
@@ -151,10 +151,10 @@ def measure(chosen: argparse.Namespace, gpu: bool) -> None:
 
 
 def word_error_rates() -> None:
-    """The shipped model: ours, the loop and the batched pipeline on the demo calls."""
-    from tests.benchmarks.wer import demo_figures
+    """The shipped model: ours, the loop and the batched pipeline on demo and held-back calls."""
+    from tests.benchmarks import wer
 
-    figures, note = demo_figures()
+    figures, note = wer.figures()
     results.append("whole_job", "WER of the shipped model", figures, note)
 
 
