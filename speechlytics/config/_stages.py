@@ -111,7 +111,7 @@ class TranscribeConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields
     load_timeout_s: Positive = 300
     hang_timeout_s: Positive = 120
     slowest_rtf: Annotated[float, Meta(gt=0)] = 10.0
-    queue_windows: Positive = 512
+    queue_windows: Positive = 128
 
 
 class PhrasesConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -31,6 +31,10 @@ MACHINE_SETTINGS = (
     "slowest_rtf",
 )
 
+# calls that may wait for their transcript: light without features, and every window of a queue
+# and of the engines behind it may be a call of its own
+CALLS_AHEAD = 1024
+
 MakeRunner = Callable[[Config], contextlib.AbstractContextManager[Runner]]
 
 
@@ -129,8 +133,7 @@ def _stages(night: Night, matcher: Matcher, model: Model | None) -> Stages:
         matcher=matcher if night.engine else None,
         model=model,
         sha256=night.sha256,
-        # a call brings at least one window: the queue's own bound comes first
-        ahead=2 * config.transcribe.queue_windows,
+        ahead=max(CALLS_AHEAD, 2 * config.transcribe.queue_windows),
     )
 
 
