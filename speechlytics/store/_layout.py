@@ -25,6 +25,9 @@ KEPT_FILES = 4
 CALLS_PER_GROUP = 500
 """Calls in a Parquet row group: small enough to read one call, large enough to scan a day."""
 
+MAX_GROUP_ROWS = 10_000
+"""Rows of a row group at most: of long calls fewer than that many share one."""
+
 ORDER = {
     "calls": ("call_id",),
     "segments": ("call_id", "segment_id"),
@@ -147,12 +150,12 @@ def _in_order(table: str, parts: list[pa.Table]) -> pa.Table:
 
 
 def _group_rows(table: str, rows: pa.Table) -> int:
-    """Rows per row group, so that a group holds about :data:`CALLS_PER_GROUP` calls."""
+    """Rows per row group, so that a group holds :data:`CALLS_PER_GROUP` calls or few long ones."""
     if table == _postings.TABLE:
         return _postings.ROWS_PER_GROUP
     calls = max(1, int(pc.count_distinct(rows.column("call_id")).as_py()))
     count: int = rows.num_rows
-    return max(1, -(-count * CALLS_PER_GROUP // calls))
+    return min(max(1, -(-count * CALLS_PER_GROUP // calls)), MAX_GROUP_ROWS)
 
 
 def by_day(rows: pa.Table) -> Mapping[str, pa.Table]:

@@ -28,7 +28,7 @@ from speechlytics.schema import POSTINGS
 
 TABLE = "postings"
 WORD_MARK = "="
-ROWS_PER_GROUP = 50_000
+ROWS_PER_GROUP = 20_000
 """Small enough that one stem of one day costs a few groups, large enough for a short footer."""
 
 T = TypeVar("T")

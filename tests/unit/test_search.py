@@ -106,3 +106,10 @@ def test_replaced_and_removed_calls_are_not_found(tmp_path: Path) -> None:
     left = made.read("postings", columns=["key", "call_id"]).to_pylist()
     assert {row["call_id"] for row in left if not row["key"].startswith("=")} == {"a"}
     assert "=иначе" not in {row["key"] for row in left}
+
+
+def test_macro_stops_at_the_newest(store: Store) -> None:
+    with store.connect() as connection:
+        every = connection.execute("FROM search('завтра')").fetchall()
+        assert len(every) == 2
+        assert connection.execute("FROM search('завтра', most := 1)").fetchall() == every[:1]
