@@ -20,7 +20,8 @@ MIN_DIGITS = 4
 MIN_NAME_DIGITS = 7
 """The same in the names of agents, teams and queues."""
 
-_EMAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+# Looks for "@" from the first letter of a run only: from each, a long run would take for ever.
+_EMAIL = r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 _RUN = r"\+?\d(?:[\s().,/\-–‑_]{{0,3}}\d){{{},}}"
 _DIGITS = _RUN.format(MIN_DIGITS - 1)
 _SPOKEN = (

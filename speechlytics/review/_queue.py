@@ -12,7 +12,7 @@ from speechlytics.review._catalog import Catalog, Row, rows
 from speechlytics.review._cover import Cover
 from speechlytics.review._filters import LANES, Filters, Lane
 from speechlytics.review._ranking import Rankings
-from speechlytics.review._sample import RANDOM_SAMPLE, RandomRate, rate_of
+from speechlytics.review._sample import RandomRate, rate_of
 
 PAGE_SIZE = 40
 MAX_DAYS = 31
@@ -21,11 +21,10 @@ VERDICTS = """
 SELECT call_id, arg_max(verdict, reviewed_at) AS verdict, arg_max(reviewer, reviewed_at) AS reviewer
 FROM reviews GROUP BY call_id
 """
-DRAWN = f"FROM ranked ORDER BY draw, call_id LIMIT {RANDOM_SAMPLE}"
 SOURCE: dict[Lane, str] = {
     "unresolved": "(FROM ranked WHERE unresolved) AS ranked LEFT JOIN verdicts USING (call_id)",
     "alerts": "alerts LEFT JOIN verdicts USING (call_id)",
-    "random": f"({DRAWN}) AS ranked LEFT JOIN verdicts USING (call_id)",
+    "random": "drawn LEFT JOIN verdicts USING (call_id)",
 }
 ORDER: dict[Lane, str] = {
     "unresolved": "score DESC, call_id",
@@ -209,12 +208,7 @@ def _where(filters: Filters) -> tuple[str, list[Any]]:
 
 
 def _choices(ask: _Ask) -> Choices:
-    row = ask.rows(
-        "SELECT list(DISTINCT queue) AS queues, list(DISTINCT team) AS teams, "
-        "list(DISTINCT agent_id) AS agents, list(DISTINCT language) AS languages, "
-        "list_distinct(flatten(list(reason_names))) AS reasons FROM ranked",
-        [],
-    )[0]
+    row = ask.rows("FROM choices", [])[0]
     return Choices(
         **{name: tuple(sorted(v for v in values or () if v)) for name, values in row.items()}
     )

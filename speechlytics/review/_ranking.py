@@ -1,7 +1,8 @@
 """Rankings: the calls of a period scored once, then paged and filtered as often as asked.
 
-A ranking is a database in memory with three tables: ``ranked`` (what is sorted and filtered by),
-``scored`` (the reasons, read for the calls of one page) and ``alerts``. It is made from the days
+A ranking is a database in memory: ``ranked`` (what is sorted and filtered by), ``scored`` (the
+reasons, read for the calls of one page), ``alerts``, ``drawn`` (the random sample) and
+``choices`` (what the filters offer). It is made from the days
 asked for; of the days around them only the calls of the same customers are looked at, because a
 call may repeat an earlier one.
 """
@@ -14,6 +15,7 @@ from datetime import date
 from typing import Any
 
 from speechlytics.review._catalog import Catalog, Lens, Row, literal
+from speechlytics.review._sample import RANDOM_SAMPLE
 
 KEPT_CALLS = 400_000
 """Calls of all rankings kept in memory: about 2 kB each."""
@@ -67,6 +69,15 @@ FROM silence_alerts
 JOIN calls USING (call_id)
 ORDER BY harm DESC, duration_ms DESC, call_id, silence_id
 """
+DRAWN = f"CREATE TABLE drawn AS FROM ranked ORDER BY draw, call_id LIMIT {RANDOM_SAMPLE}"
+CHOICES = """
+CREATE TABLE choices AS
+SELECT
+    list(DISTINCT queue) AS queues, list(DISTINCT team) AS teams,
+    list(DISTINCT agent_id) AS agents, list(DISTINCT language) AS languages,
+    list_distinct(flatten(list(reason_names))) AS reasons
+FROM ranked
+"""
 NAMES = ("unresolved_calls", "silence_alerts", "call_topics")
 _Key = tuple[tuple[tuple[str, int], ...], date, date]
 
@@ -81,7 +92,7 @@ class Rankings:
         self._guard = threading.Lock()
 
     def of(self, first: date, last: date) -> Lens:
-        """The lens of a period with its tables ``ranked``, ``scored`` and ``alerts``."""
+        """The ranking of a period."""
         key = (self._catalog.state().calls_version, first, last)
         with self._guard:
             making = self._making.setdefault(key, threading.Lock())
@@ -140,6 +151,6 @@ class Rankings:
                 lens.only_days_asked_for()
             else:
                 lens.connection.execute(statement.format(**words))
-        lens.connection.execute(RANKED)
-        lens.connection.execute(ALERTS)
+        for statement in (RANKED, ALERTS, DRAWN, CHOICES):
+            lens.connection.execute(statement)
         return lens

@@ -24,6 +24,8 @@ TIME_LIMIT_S = 20.0
 ROW_LIMIT = 1000
 """Rows shown; files hold up to ``FILE_ROW_LIMIT``."""
 FILE_ROW_LIMIT = 100_000
+MAX_BYTES = 64 << 20
+"""Largest answer: a single value can be as large as the memory."""
 MEMORY_LIMIT = "2GB"
 MAX_QUERY = 20_000
 AT_ONCE = threading.BoundedSemaphore(2)
@@ -97,10 +99,16 @@ def _run(connection: duckdb.DuckDBPyConnection, query: str, limit: int) -> Answe
         kinds = ", ".join(s.type.name for s in statements) or "nothing"
         raise QueryRefused(N_("one SELECT is run here, not: %(kinds)s"), kinds=kinds)
     reader = connection.sql(statements[0].query).to_arrow_reader(2048)
-    batches, count = [], 0
+    batches, count, total = [], 0, 0
     for batch in reader:
         batches.append(batch)
         count += batch.num_rows
+        total += batch.nbytes
+        if total > MAX_BYTES:
+            raise QueryRefused(
+                N_("the answer is larger than %(most)s MB; ask for fewer columns or rows"),
+                most=str(MAX_BYTES >> 20),
+            )
         if count > limit:
             break
     table = pa.Table.from_batches(batches, schema=reader.schema)

@@ -3,7 +3,9 @@
     python -m tests.benchmarks.review_queue --calls 1000000 --days 90
 
 The small store holds as many days as one queue looks at (its day and eight around it). Times are
-CPU of all threads: first page of a day that nobody has asked for, next page, call page.
+CPU of all threads. First a day that nobody has asked for is ranked; then its pages are asked for:
+the first, a far one, a filtered one, the silence alerts, the random sample, a call. Last, the
+pages of a whole month of the large store, once that is ranked.
 """
 
 from __future__ import annotations
@@ -13,18 +15,74 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from speechlytics.review._call import Calls
 from speechlytics.review._catalog import Catalog
-from speechlytics.review._queue import Filters, Queues
+from speechlytics.review._cover import Cover, Handles
+from speechlytics.review._filters import Filters
+from speechlytics.review._queue import MAX_DAYS, Queues
+from speechlytics.review._ranking import Rankings
 from speechlytics.store import Store
 from tests.benchmarks import results
 from tests.benchmarks.synthetic_store import build
 
 SMALL_DAYS = 9
+REPEATS = 5
+"""How often a page of a ranked period is asked for."""
+
+
+class Desk:
+    """The review page without its web server."""
+
+    def __init__(self, root: Path) -> None:
+        self.catalog = Catalog(Store(root))
+        self.rankings = Rankings(self.catalog)
+        self.queues = Queues(self.catalog, self.rankings)
+        self.calls = Calls(self.catalog, self.rankings)
+        self.cover = Cover(True, Handles(root / "_review"))
+
+    def day(self) -> dict[str, float]:
+        """CPU of each kind of page of a day in the middle, ms, with nothing kept from earlier."""
+        self.rankings.forget()
+        found = self.catalog.rows("SELECT DISTINCT call_date AS day FROM calls ORDER BY day")
+        day = found[len(found) // 2]["day"]
+        filters = Filters(first=day, last=day)
+        first_ms = cpu_ms(lambda: self.queues.page(filters, self.cover))
+        row = self.queues.page(filters, self.cover).rows[0]
+        call_ms = cpu_ms(lambda: self.calls.view(row["call_id"], day, self.cover))
+        return {"first view of a day": first_ms, **self.pages(filters), "call page": call_ms}
+
+    def pages(self, filters: Filters) -> dict[str, float]:
+        """CPU of the pages of a ranked period, ms."""
+        last = self.queues.page(filters, self.cover).pages
+        agent = self.queues.page(filters, self.cover).rows[0]["agent_id"]
+        wanted = {
+            "first page": filters,
+            "far page": replace(filters, page=last),
+            "filtered by agent and length": replace(filters, agent=agent, min_s=30),
+            "silence alerts": replace(filters, lane="alerts"),
+            "random sample": replace(filters, lane="random"),
+        }
+        return {
+            name: median(
+                cpu_ms(lambda f=f: self.queues.page(f, self.cover)) for _ in range(REPEATS)
+            )
+            for name, f in wanted.items()
+        }
+
+    def month(self) -> dict[str, float]:
+        """CPU of ranking a month and of its pages, ms."""
+        last = self.catalog.latest_day()
+        assert last is not None
+        filters = Filters(first=last - timedelta(days=MAX_DAYS - 1), last=last)
+        first_ms = cpu_ms(lambda: self.queues.page(filters, self.cover))
+        return {"first view of a month": first_ms} | {
+            f"month, {name}": value for name, value in self.pages(filters).items()
+        }
 
 
 def cpu_ms(work: Callable[[], Any]) -> float:
@@ -33,22 +91,9 @@ def cpu_ms(work: Callable[[], Any]) -> float:
     return (time.process_time() - started) * 1000
 
 
-def one_round(catalog: Catalog) -> dict[str, float]:
-    """CPU of each kind of page, ms, with nothing kept from earlier."""
-    queues = Queues(catalog)
-    calls = Calls(catalog, queues)
-    first_ms = cpu_ms(lambda: queues.page(Filters()))
-    page = queues.page(Filters())
-    next_ms = cpu_ms(lambda: queues.page(replace(page.filters, page=2)))
-    row = (page.rows or queues.page(Filters(lane="random")).rows)[0]
-    call_ms = cpu_ms(lambda: calls.view(row["call_id"], row["call_date"], masked=True))
-    return {"first page": first_ms, "next page": next_ms, "call page": call_ms}
-
-
-def figures_of(root: Path, rounds: int) -> dict[str, float]:
+def figures_of(desk: Desk, rounds: int) -> dict[str, float]:
     """Medians of some rounds."""
-    catalog = Catalog(Store(root))
-    found = [one_round(catalog) for _ in range(rounds)]
+    found = [desk.day() for _ in range(rounds)]
     return {name: median(each[name] for each in found) for name in found[0]}
 
 
@@ -64,11 +109,14 @@ def main() -> None:
         build(small, chosen.calls * SMALL_DAYS // chosen.days, SMALL_DAYS)
         if chosen.store is None:
             build(large, chosen.calls, chosen.days)
-        of_small, of_large = figures_of(small, chosen.rounds), figures_of(large, chosen.rounds)
+        of_small, desk = figures_of(Desk(small), chosen.rounds), Desk(large)
+        of_large = figures_of(desk, chosen.rounds)
+        of_month = desk.month()
     figures: dict[str, float] = {}
     for name, value in of_large.items():
         figures[f"{name}, ms"] = value
         figures[f"{name}, times the small store"] = value / of_small[name]
+    figures |= {f"{name}, ms": value for name, value in of_month.items()}
     note = f"{chosen.calls} calls in {chosen.days} days against {SMALL_DAYS} of these days"
     results.append("review_queue", "pages", figures, note)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import wave
 from collections.abc import Iterable, Iterator
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,14 +18,15 @@ from starlette.testclient import TestClient
 
 from speechlytics import config
 from speechlytics.errors import ConfigError
-from speechlytics.review import ReviewSettings, create_app, forget_cached
-from speechlytics.review._cover import Cover
+from speechlytics.phrases import load_packs
+from speechlytics.review import ReviewSettings, _sqlbox, create_app, forget_cached
+from speechlytics.review._cover import Cover, Handles
 from speechlytics.review._filters import Filters, parse
 from speechlytics.review._i18n import LANGUAGES, NAMES, translations
 from speechlytics.review._masking import mask, mask_words
 from speechlytics.review._settings import is_loopback
 from speechlytics.store import Store
-from tests.review_store import DEMO, HOSTILE_ID, SECRET, shared
+from tests.review_store import DEMO, HOSTILE_ID, SECRET, analyses, shared
 
 DAY = "2026-11-09"
 LOCALE = Path(__file__).parents[2] / "speechlytics" / "review" / "locale"
@@ -129,12 +132,11 @@ def test_lanes_answer_htmx_with_the_list_only(client: TestClient, lane: str) -> 
 
 
 def test_dashboards_have_a_picture_and_its_sql(client: TestClient, store: Store) -> None:
-    import html
-
     text = client.get("/dashboards").text
     assert text.count("<svg xmlns") >= 12
+    connection = store.connect()
     for query in re.findall(r"<pre[^>]*>(.*?)</pre>", text, re.DOTALL):
-        store.connect().execute(html.unescape(query)).fetchall()
+        connection.execute(html.unescape(query)).fetchall()
 
 
 # --- languages ----------------------------------------------------------------------------------
@@ -191,9 +193,10 @@ def test_language_never_leads_elsewhere(client: TestClient, next_: str) -> None:
     client.cookies.delete("language")
 
 
-def test_reasons_of_the_catalog_have_names(store: Store) -> None:
+def test_reasons_and_categories_have_names(store: Store) -> None:
     rows = store.connect().execute("SELECT DISTINCT reason FROM reason_weights").fetchall()
     assert {name for (name,) in rows} <= NAMES.keys()
+    assert {row["category"] for row in load_packs().rules_table()} <= NAMES.keys()
     assert translations("ru").gettext(NAMES["dead_air"]) == "Мёртвая тишина"
 
 
@@ -241,6 +244,101 @@ def test_secrets_are_covered_unless_the_user_may_see(store: Store) -> None:
         with open_client(create_app(settings)) as client:
             text = client.get("/call", params=address).text
             assert ("anna@example.com" in text, "123-45-67" in text) == (seen, seen)
+
+
+def covered_store(folder: Path) -> Store:
+    """Two calls of one customer, named after its number; agent and queue show numbers, too."""
+    store = Store(folder / "store")
+    made = analyses(folder, ["demo-01"])
+    one, moved = made[0], []
+    for number, call_id in enumerate(NUMBERED):
+        found = replace(
+            one.recording,
+            call_id=call_id,
+            started_at=one.recording.started_at + timedelta(hours=number),
+            agent_id="maria@calls.example.com",
+            queue="84951234567",
+            team="team 4",
+            screens=one.recording.screens[:40],
+        )
+        moved.append(replace(one, recording=found))
+    with store.writer("fixture") as writer:
+        writer.add(moved)
+        writer.publish()
+    store.replace_rules([{**row, "run_id": "fixture"} for row in load_packs().rules_table()])
+    return store
+
+
+NUMBERED = ("20261109-79161234567-1.wav", "20261109-79161234567-2.wav")
+TELLING = ("79161234567", "maria@calls", "84951234567")
+
+
+def test_ids_with_numbers_are_covered_and_links_work(tmp_path: Path) -> None:
+    store = covered_store(tmp_path)
+    with open_client(create_app(ReviewSettings(store)), follow_redirects=False) as client:
+        queue = client.get("/queue").text
+        links = re.findall(r'<a class="open" href="(/call\?id=~[^"]+)"', queue)
+        assert len(links) == 2
+        shown = [queue, client.get("/queue?lane=alerts").text, client.get("/dashboards").text]
+        shown += [client.get("/queue?lane=random").text]
+        page = client.get(html.unescape(links[0])).text
+        shown.append(page)
+        names = ("data-wave", "src", "data-screen")
+        wave, sound, screen = (
+            html.unescape(re.search(rf'{name}="(/\w+\?id=[^"]+)"', page)[1]) for name in names
+        )
+        shown.append(client.get(wave).text)
+        assert client.get(wave).json()["outline"]
+        assert client.get(sound).content == (DEMO / "demo-01.ogg").read_bytes()
+        assert client.get(f"{screen}&n=2").status_code in {200, 404}
+        other = re.findall(r'<a href="(/call\?id=~[^"]+)"', page)
+        shown.append(client.get(html.unescape(other[0])).text)
+        csrf = re.search(r'name="csrf" value="([^"]+)"', page)[1]
+        ref = re.search(r'name="id" value="([^"]+)"', page)[1]
+        form = {"csrf": csrf, "id": ref, "day": DAY, "verdict": "unresolved"}
+        answer = client.post("/verdict", data=form)
+        assert answer.status_code == 303
+        shown.append(answer.headers["location"])
+        chosen = re.search(r'<option value="(~[^"]+)">[^<]*#', queue)[1]
+        filtered = client.get("/queue", params={"queue": chosen}).text
+        assert filtered.count('class="open"') == 2
+        assert f'value="{chosen}" selected' in filtered
+        sql = client.post("/sql", data={"csrf": csrf, "query": "FROM calls"})
+        shown.append(sql.text.split("</form>", 1)[1])
+    for text in shown:
+        assert not [secret for secret in TELLING if secret in text]
+    assert "team 4" in shown[0]
+    assert store.read("reviews").to_pylist()[0]["call_id"] in NUMBERED
+
+
+def test_a_handle_works_in_another_run_of_the_page(tmp_path: Path) -> None:
+    store = covered_store(tmp_path)
+    with open_client(create_app(ReviewSettings(store))) as client:
+        link = html.unescape(re.findall(r'href="(/call\?id=~[^"]+)"', client.get("/queue").text)[0])
+    with open_client(create_app(ReviewSettings(store))) as client:
+        assert client.get(link).status_code == 200
+        assert client.get(re.sub(r"&day=[^&]+", "", link)).status_code == 200  # shown a moment ago
+    with open_client(create_app(ReviewSettings(store))) as client:
+        assert client.get(re.sub(r"id=~[\w-]+", "id=~" + 24 * "A", link)).status_code == 404
+    key = Path(store.place.root) / "_review" / "handles.key"
+    assert key.stat().st_mode & 0o077 == 0
+
+
+def test_who_may_see_gets_ids_as_they_are(tmp_path: Path) -> None:
+    settings = ReviewSettings(covered_store(tmp_path), unmasked=("*",))
+    with open_client(create_app(settings)) as client:
+        text = client.get("/queue").text
+        assert all(secret in text for secret in TELLING)
+        assert client.get("/call", params={"id": NUMBERED[0]}).status_code == 200
+
+
+def test_handles_differ_by_key_and_tell_nothing(tmp_path: Path) -> None:
+    one, other = Handles(tmp_path / "a"), Handles(tmp_path / "b")
+    assert one.of("79161234567") == Handles(tmp_path / "a").of("79161234567")
+    assert one.of("79161234567") != other.of("79161234567")
+    assert one.find(other.of("79161234567"), ["79161234567"]) is None
+    assert Cover(True, one).id("79161234567") == Cover(True, one).name("79161234567")
+    assert Cover(True, one).name("A07, ext. 1004") == "A07, ext. 1004"
 
 
 # --- sound and screens --------------------------------------------------------------------------
@@ -406,6 +504,16 @@ def test_a_listening_is_one_audit_entry(store: Store) -> None:
         "SELECT * FROM query('COPY (SELECT 1) TO ''x.csv''')", "EXPLAIN ANALYZE SELECT 1",
         "FROM 'http://127.0.0.1/x.csv'", "SELECT * FROM glob('/*')", "CALL pragma_version()",
         "CHECKPOINT", "EXPORT DATABASE 'x'", "USE memory", "", "-- nothing", "SELEC 1",
+        "SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM read_json('/etc/hostname')",
+        "SELECT * FROM sniff_csv('/etc/passwd')", "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM read_parquet('{root}/../*.parquet')", "SELECT * FROM read_blob('/proc/1/*')",
+        "SELECT * FROM glob('{root}/_review/*')", "SELECT * FROM parquet_metadata('/etc/passwd')",
+        "SELECT * FROM read_duckdb('{root}/catalog.duckdb')", "DETACH store", "VACUUM",
+        "SET VARIABLE x = 1", "RESET lock_configuration", "SET memory_limit = '90GB'",
+        "PREPARE p AS SELECT 1", "EXECUTE p", "IMPORT DATABASE 'x'", "BEGIN TRANSACTION",
+        "CREATE SECRET s (TYPE s3)", "CREATE TEMP MACRO m() AS 1", "UPDATE reviews SET note = 'x'",
+        "DROP VIEW calls", "COMMENT ON VIEW calls IS 'x'", "ATTACH ':memory:' AS m; SELECT 1",
+        "COPY (SELECT 1) TO '/dev/stdout'", "SELECT * FROM read_text('s3://x/y')",
     ],
 )  # fmt: skip
 def test_sql_page_only_reads_the_tables(client: TestClient, store: Store, query: str) -> None:
@@ -428,6 +536,49 @@ def test_sql_results_are_covered_and_harmless(client: TestClient) -> None:
     assert "anna@example.com" not in csv
     xlsx = client.post("/sql", data={**form, "format": "xlsx"}).content
     assert xlsx.startswith(b"PK")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t",
+        "SELECT count(*) FROM range(10000000000) AS a(i), range(1000) AS b(j) WHERE i % 7 = j % 5",
+    ],
+)
+def test_endless_queries_are_stopped(
+    client: TestClient, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_sqlbox, "TIME_LIMIT_S", 1.0)
+    answer = client.post("/sql", data={"csrf": token(client), "query": query})
+    assert answer.status_code == 400
+    assert "stopped after 1 s" in answer.text
+    # and the next one runs
+    answer = client.post("/sql", data={"csrf": token(client), "query": "SELECT 41 + 1 AS n"})
+    assert '<td class="n">42</td>' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("SELECT repeat('x', 100000000) AS x", "larger than 64 MB"),
+        ("SELECT repeat('x', 1000000) AS x FROM range(1000)", "larger than 64 MB"),
+        ("SELECT list(i) FROM range(30000000) AS r(i)", "Out of Memory"),
+        ("SELECT '" + "x" * 20_000 + "'", "longer than 20000"),
+    ],
+)
+def test_huge_answers_are_refused(
+    client: TestClient, query: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_sqlbox, "MEMORY_LIMIT", "200MB")
+    answer = client.post("/sql", data={"csrf": token(client), "query": query})
+    assert answer.status_code == 400
+    assert why in answer.text
+
+
+def test_covering_a_long_text_takes_no_time() -> None:
+    # from every letter anew, each of these would take hours
+    for text in ("x" * 2_000_000, "a@" * 500_000, "1 " * 3 + "x.y" * 500_000, "one, " * 200_000):
+        assert len(mask(text)) == len(text)
 
 
 def test_sql_page_says_that_there_is_more(client: TestClient) -> None:
