@@ -124,6 +124,14 @@ def search(
     return found
 
 
+def unsearchable_days(
+    store: Store, since: date | None = None, until: date | None = None
+) -> list[date]:
+    """Days with transcripts from before there were postings; ``rescore`` makes them searchable."""
+    silent = set(store.days("segments")) - set(store.days("postings"))
+    return sorted(day for day in silent if (since or day) <= day <= (until or day))
+
+
 def _newest_first(days: Sequence[date]) -> Iterator[tuple[date, date]]:
     """Ranges of days, newest first, each twice as long as the one before."""
     end, length = len(days), FIRST_DAYS

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 import typer
@@ -45,9 +46,11 @@ def search(
     """
     from speechlytics.cli._table import as_text
     from speechlytics.search import search as find
+    from speechlytics.search import unsearchable_days
 
+    opened = open_store(store)
     found = find(
-        open_store(store),
+        opened,
         " ".join(words),
         since=since.date() if since else None,
         until=until.date() if until else None,
@@ -55,6 +58,7 @@ def search(
         language=language,
         limit=limit,
     )
+    _warn(unsearchable_days(opened, since and since.date(), until and until.date()))
     if as_json:
         columns = (
             "call_id", "started_local", "role", "start_ms", "end_ms", "text", "marks",
@@ -74,6 +78,15 @@ def search(
     typer.echo(as_text(header, shown, "table"))
     if len(found) == limit and sys.stderr.isatty():
         typer.echo(f"the newest {limit}; more with --limit", err=True)
+
+
+def _warn(days: Sequence[date]) -> None:
+    if days:
+        typer.echo(
+            f"{len(days)} days, {days[0]} to {days[-1]}, were published before there was a search "
+            "index and were not looked through; build it with: speechlytics rescore",
+            err=True,
+        )
 
 
 def _clock(at_ms: int) -> str:

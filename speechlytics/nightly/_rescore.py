@@ -7,12 +7,17 @@ full run would give.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from speechlytics.analyze import with_phrases
 from speechlytics.config import PhrasesConfig, digest
@@ -30,8 +35,10 @@ from speechlytics.records import (
     StageSha256,
     Transcript,
 )
-from speechlytics.store import Store
+from speechlytics.store import Store, Writer, segments_of, silences_of, tables_from
 
+BATCH_CALLS = 250
+"""Calls whose records are alive at once while packs are applied."""
 _RECORDING_COLUMNS = tuple(
     field.name
     for field in fields(Recording)
@@ -105,14 +112,80 @@ def rescore(
         for day in store.days() if days is None else days:
             stale, fresh = _stale(store, day, phrases)
             current += fresh
-            batch = list(
-                rescored(store, dict.fromkeys(stale), dict.fromkeys(stale, day), matcher, phrases)
-            )
-            writer.add(batch)
-            writer.publish()
-            done += len(batch)
+            if stale:
+                writer.publish(_day_tables(store, day, stale, matcher, phrases, run_id))
+            build_postings(store, writer, day)
+            done += len(stale)
         store.replace_rules([{**row, "run_id": run_id} for row in packs.rules_table()])
     return done, current
+
+
+def _day_tables(
+    store: Store, day: date, call_ids: Sequence[str], matcher: Matcher, sha256: str, run_id: str
+) -> dict[str, pa.Table]:
+    """What changed packs change: all rows of these calls but their segments.
+
+    Records live for a batch of calls only, so that memory follows the text of a day, not the
+    objects that the matcher wants of it.
+    """
+    rows = store.read("calls", days=[day], call_ids=call_ids).to_pylist()
+    segments = store.read("segments", days=[day], call_ids=call_ids)
+    silences = store.read("silences", days=[day], call_ids=call_ids)
+    parts = []
+    for first in range(0, len(rows), BATCH_CALLS):
+        with _collector_paused():
+            batch = rows[first : first + BATCH_CALLS]
+            own = pa.array([row["call_id"] for row in batch], pa.string())
+            said = segments_of(segments.filter(pc.is_in(segments.column("call_id"), own)))
+            quiet = silences_of(silences.filter(pc.is_in(silences.column("call_id"), own)))
+            stored = (
+                stored_analysis(row, said.get(row["call_id"], ()), quiet.get(row["call_id"], ()))
+                for row in batch
+            )
+            scored = [
+                with_phrases(
+                    replace(one, stage_sha256=replace(one.stage_sha256, phrases=sha256)), matcher
+                )
+                for one in stored
+            ]
+            parts.append(tables_from(scored, run_id, segments=False))
+            del said, quiet, scored
+    return {name: pa.concat_tables([part[name] for part in parts]) for name in parts[0]}
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Make many records without the cyclic garbage collector.
+
+    They are trees that reference counts free; looking through them for cycles while they grow
+    costs twice what making them does.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+        gc.collect(1)
+
+
+def build_postings(store: Store, writer: Writer, day: date) -> int:
+    """Make a day's calls searchable that were published before there were postings.
+
+    Returns:
+        How many calls that were.
+    """
+    said = store.read("segments", days=[day], columns=["call_id", "text"])
+    said = said.filter(pc.match_substring_regex(said["text"], r"[\p{L}\p{N}]"))
+    found = store.read("postings", days=[day], columns=["call_id"])
+    spoken, found = (set(rows["call_id"].unique().to_pylist()) for rows in (said, found))
+    missing = sorted(spoken - found)
+    if missing:
+        writer.publish(
+            {name: store.read(name, days=[day], call_ids=missing) for name in ("calls", "segments")}
+        )
+    return len(missing)
 
 
 def _stale(store: Store, day: date, phrases: str) -> tuple[list[str], int]:

@@ -36,6 +36,8 @@ _NO_DEEDS: dict[str, frozenset[str]] = {
         " жадаю нагадваю стараюся карыстаюся плачу сяджу перазваню патэлефаную перадам"
     ),
 }
+# Only words that end so are looked up; «дам» and «ем» go with «-м».
+_FIRST_PERSON_ENDINGS = ("у", "ю", "усь", "юсь", "уся", "юся", "м", "мо", "мся", "мось", "мося")
 # Belarusian has no dictionary here: endings of the first person.
 _BE_FIRST_PERSON = re.compile(
     r"(?:[аяуюэеы]ю|лю|[жчш]у|[яеаэ]ру|гляну|дзену|цягну|стану|кіну|вярну|вазьму|прыму|знайду|[аузві]йду|аду)(?:ся)?$"
@@ -76,7 +78,7 @@ def speaks_of_own_deed(text: str, language: str | None = None) -> bool:
 @lru_cache(maxsize=100_000)
 def _is_deed(word: str, language: str) -> bool:
     """Whether a word is a verb of doing in the first person, present or future."""
-    if len(word) < 3:
+    if len(word) < 3 or not word.endswith(_FIRST_PERSON_ENDINGS):
         return False
     if language not in DICTIONARIES:
         return bool(_BE_FIRST_PERSON.search(word)) and word not in _NO_DEEDS[language]

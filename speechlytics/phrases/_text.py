@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from speechlytics.phrases._languages import NUMERALS, ORDINALS, SPELLING
 
@@ -110,7 +111,12 @@ def _words(word: str) -> tuple[str, ...]:
 
 def words(text: str) -> list[str]:
     """Normalised words of ``text`` without punctuation."""
-    return [token.word for chunk in text.split() for token in analyse_chunk(chunk).tokens]
+    return [word for chunk in text.split() for word in _words_of(chunk)]
+
+
+@lru_cache(maxsize=100_000)
+def _words_of(chunk: str) -> tuple[str, ...]:
+    return tuple(token.word for token in analyse_chunk(chunk).tokens)
 
 
 def numeral_words(number: str, language: str) -> tuple[tuple[str, ...], ...]:

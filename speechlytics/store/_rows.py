@@ -15,18 +15,23 @@ from speechlytics.schema import CALL_TABLES, CALLS, PHRASE_HITS, SEGMENTS, SILEN
 MS_PER_MINUTE = 60_000
 
 
-def tables_from(analyses: Iterable[CallAnalysis], run_id: str) -> dict[str, pa.Table]:
+def tables_from(
+    analyses: Iterable[CallAnalysis], run_id: str, *, segments: bool = True
+) -> dict[str, pa.Table]:
     """Rows of ``calls``, ``segments``, ``silences`` and ``phrase_hits`` for finished calls.
 
     Sums over non-talk count inner spans only; what was not measured is NULL.
+
+    Args:
+        analyses: Finished calls.
+        run_id: The run that made them.
+        segments: ``False`` leaves that table out, the largest by far, where it stays as it is.
     """
     batch = list(analyses)
-    return {
-        "calls": _calls(batch, run_id),
-        "segments": _segments(batch, run_id),
-        "silences": _silences(batch, run_id),
-        "phrase_hits": _hits(batch, run_id),
-    }
+    tables = {"calls": _calls(batch, run_id)}
+    if segments:
+        tables["segments"] = _segments(batch, run_id)
+    return tables | {"silences": _silences(batch, run_id), "phrase_hits": _hits(batch, run_id)}
 
 
 def empty_tables() -> dict[str, pa.Table]:

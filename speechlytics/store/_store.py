@@ -163,12 +163,12 @@ class Store:
         ]
         return _done.DoneCalls(parts, schema.empty_table())
 
-    def days(self) -> list[date]:
-        """Call dates that have calls, in order."""
+    def days(self, table: str = "calls") -> list[date]:
+        """Call dates that have rows in a partitioned table, in order."""
         state = _publish.read_state(self.place)
-        if state is None:
+        if state is None or table not in state.versions:
             return []
-        files = _delta.live_files(_delta.load(self.place, "calls", state.versions["calls"]))
+        files = _delta.live_files(_delta.load(self.place, table, state.versions[table]))
         return sorted({date.fromisoformat(f.day) for f in files if f.day is not None})
 
     def forgotten(self) -> Forgotten:

@@ -186,3 +186,22 @@ def test_verdicts_count_once_however_often_they_are_read(tmp_path: Path, packs: 
         ("unclear", None, None, "random"),
         ("unresolved", "Ann", 'said "later", hung up', "targeted"),
     ]
+
+
+def test_calls_from_before_there_were_postings_become_searchable(
+    tmp_path: Path, packs: PackSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from speechlytics.search import search, unsearchable_days
+    from speechlytics.store import _postings
+
+    store, path = Store(tmp_path / "store"), tmp_path / "calls.jsonl"
+    path.write_text(GOOD)
+    with monkeypatch.context() as before:
+        before.setattr(_postings, "with_postings", dict)
+        take(store, packs, path)
+    assert search(store, "интернет") == []
+    ((day,),) = rows(store, "SELECT call_date FROM calls")
+    assert unsearchable_days(store) == [day]
+    assert nightly.rescore(store, packs, nightly_config()) == (0, 1)
+    assert unsearchable_days(store) == []
+    assert len(search(store, "интернет")) == 1
