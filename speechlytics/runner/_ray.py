@@ -16,7 +16,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from types import TracebackType
 from typing import Any, Self
 
 from speechlytics.errors import ConfigError, RunnerError
@@ -194,12 +193,7 @@ class RayRunner:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         crew, self._crew = self._crew, _Crew()
         for actor in (*crew.starting.values(), *crew.idle, *(a for a, _ in crew.busy.values())):
             self._ray.kill(actor)
