@@ -74,6 +74,7 @@ class TranscribeConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields
             recogniser with the very evidence that is sought.
         device: ``auto``, ``cpu`` or ``cuda``; ``compute_type`` and threads likewise.
         cpu_threads: Windows worked on at once on a CPU, one thread each; 0 takes every core.
+        gpus: Model processes on as many GPUs, the first ones; 0 takes all that are visible.
         download: Whether a missing model may be fetched from a hub.
         pad_ms: Sound kept around a stretch of speech.
         segment_pause_ms: A pause this long between two words starts a new segment.
@@ -101,6 +102,7 @@ class TranscribeConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compute_type: str = "auto"
     cpu_threads: Annotated[int, Meta(ge=0)] = 0
+    gpus: Annotated[int, Meta(ge=0)] = 0
     download: bool = False
     pad_ms: Annotated[int, Meta(ge=0)] = 200
     segment_pause_ms: Positive = 600

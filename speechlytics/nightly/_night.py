@@ -23,6 +23,7 @@ from speechlytics.transcribe import EngineSettings, ModelProcess, engine_setting
 MACHINE_SETTINGS = (
     "device",
     "cpu_threads",
+    "gpus",
     "batch_size",
     "queue_windows",
     "download",

@@ -57,7 +57,7 @@ class Decoder:
         config = settings.config
         self._settings = settings
         self.gpu = _use_gpu(config.device)
-        self.devices = ctranslate2.get_cuda_device_count() if self.gpu else 1
+        self.devices = _gpus(config.gpus) if self.gpu else 1
         self.threads = 2 if self.gpu else config.cpu_threads or _cores()
         try:
             self._model = WhisperModel(
@@ -226,6 +226,12 @@ def _use_gpu(device: str) -> bool:
     if device == "auto":
         return bool(ctranslate2.get_cuda_device_count())
     return device == "cuda"
+
+
+def _gpus(wanted: int) -> int:
+    """GPUs to use: all, or the first ``wanted``."""
+    found: int = ctranslate2.get_cuda_device_count()
+    return min(found, wanted) if wanted else found
 
 
 def _compute_type(wanted: str, *, gpu: bool) -> str:
