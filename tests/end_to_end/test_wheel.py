@@ -20,6 +20,8 @@ NEEDED = (
     "speechlytics/transcribe/reference-ru.wav",
     "speechlytics/py.typed",
 )
+PAGE_FILES = {".html", ".css", ".js", ".svg", ".txt", ".mo"}
+"""What the review page sends, beside its code."""
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,9 @@ def test_wheel_holds_all_that_travels(wheel: Path) -> None:
     for language in ("ru", "uk", "be", "en", "hu"):
         assert any(n.startswith(f"speechlytics/_pipelines/phrases/{language}/") for n in names)
     assert any(n.startswith("speechlytics/_models/demo") and n.endswith("model.bin") for n in names)
+    page = [p for p in (ROOT / "speechlytics/review").rglob("*") if p.suffix in PAGE_FILES]
+    assert len(page) > 15
+    assert {str(path.relative_to(ROOT)) for path in page} <= set(names)
     assert not [n for n in names if "/training/" in n or n.startswith("tests/")]
 
 
