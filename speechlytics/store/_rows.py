@@ -7,6 +7,7 @@ from itertools import accumulate, chain
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from speechlytics.records import CallAnalysis, Role, Segment, Silence, Word
@@ -174,9 +175,20 @@ def _words(per_segment: Sequence[tuple[Word, ...]]) -> pa.Array:
     offsets = [0, *accumulate(map(len, per_segment))]
     words = list(chain.from_iterable(per_segment))
     struct = WORDS.value_type
-    children = [pa.array(list(map(attrgetter(f.name), words)), f.type) for f in struct]
+    children = [_values(words, field) for field in struct]
     values = pa.StructArray.from_arrays(children, fields=list(struct))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, type=WORDS)
+
+
+def _values(words: Sequence[Word], field: pa.Field) -> pa.Array:
+    """A column of words; numbers without a missing one take half the time through numpy."""
+    values = map(attrgetter(field.name), words)
+    if field.name == "word":
+        return pa.array(list(values), field.type)
+    try:
+        return pa.array(np.fromiter(values, field.type.to_pandas_dtype(), len(words)))
+    except TypeError:  # a missing probability
+        return pa.array(list(map(attrgetter(field.name), words)), field.type)
 
 
 def _silences(batch: Sequence[CallAnalysis], run_id: str) -> pa.Table:
