@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
 from speechlytics.cli._app import app, example
+from speechlytics.cli._options import AsJson
 from speechlytics.cli._places import StoreOption, open_store
 
 
@@ -16,7 +16,7 @@ from speechlytics.cli._places import StoreOption, open_store
 )
 def calibrate(
     store: StoreOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Propose new reason weights from verdicts: prints the change, applies nothing.
 

@@ -16,6 +16,7 @@ import typer
 
 from speechlytics import __version__, config
 from speechlytics.cli._app import EXIT_ERROR, app, example
+from speechlytics.cli._options import AsJson
 from speechlytics.cli._places import PIPELINE_FILE
 from speechlytics.errors import SpeechlyticsError
 
@@ -52,7 +53,7 @@ def doctor(
     pipeline: Annotated[
         Path | None, typer.Argument(help=f"Pipeline file; {PIPELINE_FILE} when there is one.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look at this machine and this folder: what is there, what is missing, what to do."""
     from speechlytics.cli._table import as_text

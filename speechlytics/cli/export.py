@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from speechlytics.cli._app import app, example
+from speechlytics.cli._options import Since, Until
 from speechlytics.cli._places import StoreOption, open_store
 from speechlytics.errors import ConfigError
 
@@ -30,12 +30,8 @@ def export(
         Literal["csv", "jsonl", "xlsx", "parquet"] | None,
         typer.Option("--format", help="Form of the file; by default from its ending."),
     ] = None,
-    since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Calls since this day.")
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Calls until this day, included.")
-    ] = None,
+    since: Since = None,
+    until: Until = None,
     new: Annotated[
         bool, typer.Option("--new", help="Only rows never exported to this file before.")
     ] = False,
@@ -55,9 +51,8 @@ def export(
             raise ConfigError("export vcon takes neither --format nor --new")
         from speechlytics import nightly
 
-        days = {"since": since.date() if since else None, "until": until.date() if until else None}
         files = nightly.export_vcons(
-            open_store(store), out, call_ids=call or (), inline=inline, **days
+            open_store(store), out, call_ids=call or (), since=since, until=until, inline=inline
         )
         typer.echo(f"{len(files)} calls to {out}")
         return
@@ -68,8 +63,8 @@ def export(
         what,
         out,
         form=form,
-        since=since.date() if since else None,
-        until=until.date() if until else None,
+        since=since,
+        until=until,
         new=new,
     )
     typer.echo(f"{done.rows} rows to {done.path}" if done.path else "nothing new")

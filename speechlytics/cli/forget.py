@@ -11,6 +11,7 @@ import typer
 
 from speechlytics import config
 from speechlytics.cli._app import app, example
+from speechlytics.cli._options import AsJson
 from speechlytics.cli._places import PIPELINE_FILE, StoreOption, store_section
 from speechlytics.errors import ConfigError
 
@@ -42,7 +43,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     store: StoreOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Erase a person's or a call's data from every table, cache and export memory, for good.
 

@@ -9,12 +9,12 @@ import typer
 from msgspec import structs
 
 from speechlytics.cli._app import EXIT_ERROR, app, example
+from speechlytics.cli._options import AsJson
 from speechlytics.errors import ModelMissing
 
 models = typer.Typer(help="Speech models: list, show, fetch, check.", no_args_is_help=True)
 app.add_typer(models, name="models")
 
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Name = Annotated[str, typer.Argument(help="Name in the registry, or a folder.")]
 
 

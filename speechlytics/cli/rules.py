@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from speechlytics.cli._app import EXIT_USAGE, app, example
+from speechlytics.cli._options import AsJson
 
 rules = typer.Typer(help="Validate phrase packs, try them, compare them.", no_args_is_help=True)
 app.add_typer(rules, name="rules")
@@ -52,7 +53,7 @@ def try_text(
     ] = "customer",
     language: Annotated[str, typer.Option(help="Language, ISO 639-1.")] = "ru",
     packs: Packs = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show which rules fire on a text."""
     from speechlytics.cli._table import as_text

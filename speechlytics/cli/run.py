@@ -7,7 +7,6 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +14,7 @@ import typer
 
 from speechlytics import config
 from speechlytics.cli._app import EXIT_ERROR, EXIT_FAILED_CALLS, app, example
+from speechlytics.cli._options import AsJson, Day, Since
 from speechlytics.cli._places import (
     PIPELINE_FILE,
     StoreOption,
@@ -47,13 +47,8 @@ def run(
     language: Annotated[
         list[str] | None, typer.Option(help="Allowed language; may be given several times.")
     ] = None,
-    day: Annotated[
-        datetime | None,
-        typer.Option("--date", formats=["%Y-%m-%d"], help="Only calls of this day."),
-    ] = None,
-    since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only calls since this day.")
-    ] = None,
+    day: Day = None,
+    since: Since = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many calls.")] = None,
     workers: Annotated[
         int | None, typer.Option(min=0, help="Decoding processes; 0 = one per core.")
@@ -66,7 +61,7 @@ def run(
     ] = True,
     retry_failed: Annotated[bool, typer.Option(help="Try failed calls again.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Only say what would be done.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Do the nightly job: every recording not yet done, or whose inputs or settings changed.
 
@@ -84,8 +79,8 @@ def run(
         transcribe=transcribe,
     )
     selection = nightly.Selection(
-        day=day.date() if day else None,
-        since=since.date() if since else None,
+        day=day,
+        since=since,
         limit=limit,
         retry_failed=retry_failed,
     )
@@ -102,7 +97,7 @@ def run(
 @app.command(epilog=example("speechlytics status", "speechlytics status --json"))
 def status(
     store: StoreOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the last runs, what is waiting, what failed and why."""
     from speechlytics.cli._table import as_text

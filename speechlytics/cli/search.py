@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Literal
 
 import typer
 
 from speechlytics.cli._app import app, example
+from speechlytics.cli._options import AsJson, Since, Until
 from speechlytics.cli._places import StoreOption, open_store
 
 MS_PER_S = 1000
@@ -23,12 +24,8 @@ MS_PER_S = 1000
 )
 def search(
     words: Annotated[list[str], typer.Argument(help="Words that were said, in any form.")],
-    since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Calls since this day.")
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Calls until this day, included.")
-    ] = None,
+    since: Since = None,
+    until: Until = None,
     role: Annotated[
         Literal["agent", "customer", "ivr", "unknown"] | None,
         typer.Option(help="Only what this role said."),
@@ -38,7 +35,7 @@ def search(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many moments.")] = 20,
     store: StoreOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find the calls and moments where words were said: all of them in one turn, newest first.
 
@@ -52,13 +49,13 @@ def search(
     found = find(
         opened,
         " ".join(words),
-        since=since.date() if since else None,
-        until=until.date() if until else None,
+        since=since,
+        until=until,
         role=role,
         language=language,
         limit=limit,
     )
-    _warn(unsearchable_days(opened, since and since.date(), until and until.date()))
+    _warn(unsearchable_days(opened, since, until))
     if as_json:
         columns = (
             "call_id", "started_local", "role", "start_ms", "end_ms", "text", "marks",

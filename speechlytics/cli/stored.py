@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +12,7 @@ import typer
 
 from speechlytics import config
 from speechlytics.cli._app import EXIT_FAILED_CALLS, app, example
+from speechlytics.cli._options import AsJson, Since
 from speechlytics.cli._places import PIPELINE_FILE, StoreOption, open_store, store_section
 from speechlytics.cli.rules import Packs, rules
 
@@ -25,10 +26,6 @@ imports = typer.Typer(
 )
 app.add_typer(imports, name="import")
 
-Since = Annotated[
-    datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Only calls since.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Files = Annotated[list[Path], typer.Argument(help="Files to read.")]
 SHOWN_CALLS = 5
 
@@ -45,8 +42,8 @@ def _packs(option: Sequence[Path] | None, phrases: config.PhrasesConfig) -> Pack
     return load_packs(list(option or map(Path, phrases.packs)) or None)
 
 
-def _days(store: Store, since: datetime | None) -> list[date] | None:
-    return None if since is None else [day for day in store.days() if day >= since.date()]
+def _days(store: Store, since: date | None) -> list[date] | None:
+    return None if since is None else [day for day in store.days() if day >= since]
 
 
 @app.command(
