@@ -103,7 +103,7 @@ def _arguments() -> list[str]:
     return [
         word
         for before, word in zip(["", *given], given, strict=False)
-        if not {before, word} & {"--models", "--store"}
+        if not {before, word} & {"--models", "--store", "--small"}
     ]
 
 
