@@ -13,6 +13,7 @@ from speechlytics.phrases._rules import Condition, Rule
 from speechlytics.phrases._stream import Stream, chunks_of
 from speechlytics.records import MatchKind, Segment, Silence
 
+EXCEPT_REACH_WORDS = 8  # how far from a hit an exception holds: speech may lack full stops
 SILENCE_REACH_MS = 5_000  # how near `after`/`before` a silence is, unless within_ms says
 
 
@@ -101,6 +102,7 @@ def _complete(
         nearest = min(near, key=lambda m: max(last, m.last) - min(first, m.first))
         matches.append(nearest)
         first, last = min(first, nearest.first), max(last, nearest.last)
+    last += last in stream.joined  # the other half of a split word
     start_ms, _ = context.times(stream, first)
     _, end_ms = context.times(stream, last)
     return Found(stream, first, last, start_ms, max(start_ms, end_ms), tuple(matches))
@@ -158,10 +160,14 @@ def _near(
 
 
 def _excepted(phrases: Sequence[CompiledPhrase], found: Found) -> bool:
-    """Whether one of `except` stands in a sentence of the hit."""
-    first, _ = found.stream.sentence_bounds(found.first)
-    _, end = found.stream.sentence_bounds(found.last)
-    return any(find(phrase, found.stream, first, end) for phrase in phrases)
+    """Whether one of `except` stands in a sentence of the hit, and near it."""
+    stream = found.stream
+    return any(
+        match.last >= found.first - EXCEPT_REACH_WORDS
+        and match.first <= found.last + EXCEPT_REACH_WORDS
+        for phrase in phrases
+        for match in find(phrase, stream, found.first, found.last + 1)
+    )
 
 
 def _asks(rule: Rule, found: Found, context: CallContext) -> bool:

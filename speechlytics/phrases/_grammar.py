@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from speechlytics.phrases._keys import DICTIONARIES
 from speechlytics.phrases._languages import NEGATORS
 from speechlytics.phrases._text import numeral_words, words
 
@@ -147,9 +146,7 @@ def _alternative(word: str, language: str, mode: Mode, *, exact: bool) -> Altern
     if mode == "exact" or word in NEGATORS.get(language, ()):
         return Alternative("form", word)
     if exact:
-        # Where a dictionary tells other forms from garbles, a garble of the form may count.
-        fuzzy = mode == "fuzzy" and language in DICTIONARIES
-        return Alternative("garbled_form" if fuzzy else "form", word)
+        return Alternative("garbled_form" if mode == "fuzzy" else "form", word)
     return Alternative("stem" if mode == "stem" else "fuzzy", word)
 
 

@@ -115,11 +115,14 @@ def _candidates(
     """Matches of the seed phrases of every rule that hears the stream, by rule ordinal."""
     found: dict[int, list[tuple[Stream, Match]]] = {}
     for stream in streams:
-        words = stream.words
-        seeds = program.seeds_of(stream.role, words)
+        words, joined = stream.words, stream.joined
+        seeds = program.seeds_of(stream.role, [*words, *joined.values()])
         for begin, after, said in stream.sentences():
             for at in range(begin, after):
-                for seed in seeds.get(words[at], ()):
+                anchored = seeds.get(words[at], ())
+                if at in joined:
+                    anchored += seeds[joined[at]]
+                for seed in anchored:
                     phrase = seed.phrase
                     mask = phrase.mask
                     if said & mask != mask:
@@ -134,7 +137,7 @@ def _hit(compiled: CompiledRule, found: Found, context: CallContext, program: Pr
     rule, stream = compiled.rule, found.stream
     kind, score = worst(
         [
-            program.vocabulary.quality(stream.words[position], slot)
+            program.vocabulary.quality(stream.heard_as(position, slot), slot)
             for match in found.matches
             for position, slot in zip(match.positions, match.phrase.slots, strict=True)
         ]

@@ -55,6 +55,7 @@ _NOT_BEFORE: dict[str, frozenset[str]] = {
     "hu": frozenset(),
 }
 _JOINING = word_set("что как що як што")  # only these join clauses so
+_LIKE = {"как": "так", "як": "так"}  # «как рвался, так и рвётся»
 # "How" opens an English question only as the very first words; a subject before it does not ask.
 _WITHIN = {"en": 1}
 
@@ -84,6 +85,8 @@ def _asks(said: list[str], language: str, *, particles_only: bool) -> bool:
     for at, word in enumerate(near):
         following = said[at + 1] if at + 1 < len(said) else ""
         if word not in _QUESTION_WORDS[language] or following in _NOT_AFTER[language]:
+            continue
+        if word in _LIKE and _LIKE[word] in said[at + 1 : at + 2 + _WITHIN_WORDS]:
             continue
         if word not in _JOINING or not at or near[at - 1] not in _NOT_BEFORE[language]:
             return True

@@ -27,7 +27,8 @@ class Stream:
     ``words`` holds the tokens, ``slots`` what each of them fills; ``broken`` the tokens before
     which there is punctuation or a new sentence; ``sentence_starts`` the first tokens of all
     sentences but the first, ascending; ``asking`` the sentences that end with a question mark;
-    ``masks`` the slots that the words of each sentence fill, a bit each. Turns are numbered
+    ``masks`` the slots that the words of each sentence fill, a bit each; ``joined`` the words
+    that a token makes with the next one, if the recogniser split them. Turns are numbered
     within the call (one turn: consecutive segments of one role), runs are stretches over which
     the role's words run on.
     """
@@ -40,6 +41,7 @@ class Stream:
     sentence_starts: list[int] = field(default_factory=list)
     asking: set[int] = field(default_factory=set)
     masks: list[int] = field(default_factory=list)
+    joined: dict[int, str] = field(default_factory=dict)
     run: int = 0
     last_end_ms: int = 0
     others_words: int = 0
@@ -119,11 +121,32 @@ class Stream:
         slots_of, mask_of = self.vocabulary.slots_of, self.vocabulary.mask_of
         self.slots = [slots_of.get(word, nothing) for word in self.words]
         masks = [mask_of.get(word, 0) for word in self.words]
+        self._join(masks)
         starts = self.sentence_starts
         self.masks = [
             reduce(or_, masks[start:end], 0)
             for start, end in zip([0, *starts], [*starts, len(masks)], strict=True)
         ]
+
+    def _join(self, masks: list[int]) -> None:
+        """Let a token also be the word that it makes with the next one («за пущу»)."""
+        words, vocabulary = self.words, self.vocabulary
+        heads = vocabulary.heads
+        for at in [at for at, word in enumerate(words) if word in heads]:
+            if at + 1 == len(words) or at + 1 in self.broken:
+                continue
+            joined = vocabulary.join(words[at], words[at + 1])
+            if joined is not None:
+                self.joined[at] = joined
+                self.slots[at] |= vocabulary.slots_of[joined]
+                masks[at] |= vocabulary.mask_of[joined]
+
+    def heard_as(self, at: int, slot: int) -> str:
+        """The word as which a token fills a slot: its own, or joined with the next one."""
+        own = self.words[at]
+        if at in self.joined and slot not in self.vocabulary.slots_of.get(own, ()):
+            return self.joined[at]
+        return own
 
     def _ordinal(self, at: int) -> int:
         return bisect_right(self._firsts, at) - 1

@@ -1,28 +1,25 @@
 """The vocabulary index: each word of speech is compared with all phrases once, then remembered.
 
 A call of 800 words then costs 800 dictionary look-ups; phrases are verified only where their
-rarest word was heard. Fuzz is for garbles: a word that a dictionary knows is another word, not
-a misheard one («отключить» is no «подключить»), and the first letters must agree.
+rarest word was heard. Words that a recogniser split in two («за пущу») or wrote as one
+(«перезвонитемне») are mended here as well.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from rapidfuzz import fuzz, process
+from rapidfuzz import fuzz
 
 from speechlytics.phrases._grammar import Slot
-from speechlytics.phrases._keys import DICTIONARIES, is_known, word_keys
+from speechlytics.phrases._keys import DICTIONARIES, is_known
+from speechlytics.phrases._languages import NEGATORS
+from speechlytics.phrases._lookup import JOINED_START, MIN_JOINED_LENGTH, Lookup, Quality
 from speechlytics.phrases._text import NO_BREAK, analyse_chunk, numeral_words
-from speechlytics.records import MatchKind
 
-MIN_FUZZY_LENGTH = 5
-MIN_FUZZY_PREFIX = 6
+MIN_GLUED_PART = 3  # of two words that a recogniser wrote as one, the shorter one
 MAX_REMEMBERED = 1_000_000  # chunks; a year of a contact centre has fewer
-
-Quality = tuple[MatchKind, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +36,8 @@ class HeardChunk:
     marked: bool
 
 
-@dataclass(slots=True)
-class _Language:
-    """Look-up tables over the slots of one language."""
-
-    forms: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    keys: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    prefixes: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    fuzzy: dict[str, dict[str, list[int]]] = field(default_factory=dict)
-    fuzzy_prefixes: dict[str, dict[str, list[int]]] = field(default_factory=dict)
-
-
 class Vocabulary:
-    """Chunks of text → the slots that their words fill.
+    """Chunks of text → words, and the slots that they fill.
 
     Args:
         languages: Languages whose numerals and dictionaries apply.
@@ -62,13 +48,18 @@ class Vocabulary:
     def __init__(self, languages: Sequence[str], slots: Sequence[Slot], cutoff: float) -> None:
         self._languages = tuple(languages)
         self._cutoff = cutoff
-        self._tables = {language: _Language() for language in languages}
+        self._tables = {language: Lookup(language) for language in languages}
         self.slots_of: dict[str, frozenset[int]] = {}  # of every word heard that fills any
         self.mask_of: dict[str, int] = {}  # the same, a bit for each slot
         self._chunks: dict[str, HeardChunk] = {}
         self._quality: dict[tuple[str, int], Quality] = {}
+        self._joined: dict[tuple[str, str], bool] = {}
         for slot_id, slot in enumerate(slots):
-            self._index(slot_id, slot)
+            for alternative in slot.alternatives:
+                self._tables[slot.language].index(slot_id, alternative)
+        tables = self._tables.values()
+        self.heads = frozenset().union(*(table.heads for table in tables))
+        self._starts = frozenset().union(*(table.starts for table in tables))
 
     def heard(self, chunks: Sequence[str]) -> list[HeardChunk]:
         """Tokens of each chunk; remembered. Afterwards ``slots_of`` knows what they fill."""
@@ -79,32 +70,50 @@ class Vocabulary:
             return [known.get(chunk) or self._learn(chunk) for chunk in chunks]
 
     def quality(self, word: str, slot_id: int) -> Quality:
-        """How well ``word`` fills a slot that :meth:`heard` said it fills."""
+        """How well ``word`` fills a slot that ``slots_of`` says it fills."""
         return self._quality[word, slot_id]
 
-    def _index(self, slot_id: int, slot: Slot) -> None:
-        table = self._tables[slot.language]
-        for alternative in slot.alternatives:
-            word = alternative.word
-            if alternative.kind == "prefix":
-                table.prefixes[word].append(slot_id)
-                if len(word) >= MIN_FUZZY_PREFIX:
-                    bucket = table.fuzzy_prefixes.setdefault(word[0], defaultdict(list))
-                    bucket[word].append(slot_id)
-                continue
-            table.forms[word].append(slot_id)
-            if alternative.kind == "form":
-                continue
-            keys = word_keys(word, slot.language)
-            if alternative.kind == "garbled_form":
-                keys = frozenset()
-            for key in keys:
-                table.keys[key].append(slot_id)
-            if alternative.kind != "stem":
-                for form in {word, *keys}:
-                    if len(form) >= MIN_FUZZY_LENGTH:
-                        bucket = table.fuzzy.setdefault(form[0], defaultdict(list))
-                        bucket[form].append(slot_id)
+    def join(self, first: str, second: str) -> str | None:
+        """The word that two neighbours make if they were one («за пущу»), if a phrase has it.
+
+        Only whole words that need no further guess count: a word that the dictionary lists,
+        elsewhere one that stands in a phrase in this form or another. ``first`` is one of
+        ``heads``.
+        """
+        joined = first + second
+        if len(joined) < MIN_JOINED_LENGTH or joined[:JOINED_START] not in self._starts:
+            return None
+        known = self._joined.get((first, second))
+        if known is None:
+            if len(self._joined) >= MAX_REMEMBERED:
+                self._joined.clear()
+            known = self._joined[first, second] = self._learn_joined(first, second)
+        return joined if known else None
+
+    def _learn_joined(self, first: str, second: str) -> bool:
+        joined = first + second
+        found: dict[int, Quality] = {}
+        for language in self._languages:
+            if first in NEGATORS[language] or second in NEGATORS[language]:
+                return False
+            if self._splittable(first, second, language):
+                score = round(fuzz.ratio(f"{first} {second}", joined), 1)
+                for slot in self._tables[language].whole(joined):
+                    found.setdefault(slot, ("fuzzy", score))
+        if found and joined not in self.slots_of:
+            self._remember(joined, found)
+        return bool(found)
+
+    def _splittable(self, first: str, second: str, language: str) -> bool:
+        """Whether a recogniser could have split a word so: «мастер у», «смог ли» are two."""
+        if len(second) < 2:
+            return False
+        short = len(second) == 2
+        if language not in DICTIONARIES:
+            return not (short and first in self.slots_of)
+        return is_known(first + second, language) and not (
+            short and is_known(first, language) and is_known(second, language)
+        )
 
     def _learn(self, chunk: str) -> HeardChunk:
         if len(self._chunks) >= MAX_REMEMBERED:
@@ -122,8 +131,10 @@ class Vocabulary:
                 # Digits stand for several words («28»: двадцать восемь, восьмой).
                 word = token.word if len(said) == 1 else f"{token.word}:{at}"
                 self._fill(word, variants)
-                words.append(word)
-                breaks.append(token.break_before if at == 0 else NO_BREAK)
+                parts = self._parts(word) if len(said) == 1 else (word,)
+                words += parts
+                breaks += [token.break_before if at == 0 else NO_BREAK]
+                breaks += [NO_BREAK] * (len(parts) - 1)
         plain = len(words) == 1 and not (breaks[0] or analysed.break_after or analysed.asks)
         return HeardChunk(
             tuple(words), tuple(breaks), analysed.break_after, analysed.asks, not plain
@@ -145,6 +156,51 @@ class Vocabulary:
             for at in range(length)
         ]
 
+    def _parts(self, word: str) -> tuple[str, ...]:
+        """The two words that a recogniser wrote as one («перезвонитемне»), else the word.
+
+        Only for a word that no dictionary lists and no phrase has (but garbled), into two that a
+        dictionary lists (elsewhere: that stand in phrases), one of which a phrase has. «не» is
+        told from the word it negates even if no phrase has that word.
+        """
+        slots = self.slots_of.get(word, frozenset())
+        if word.isdecimal() or any(self._quality[word, slot][0] != "fuzzy" for slot in slots):
+            return (word,)
+        if self._is_other_word(word):
+            return (word,)
+        for language in self._languages:
+            for cut in range(2, len(word) - 1):
+                first, second = word[:cut], word[cut:]
+                if self._glued(first, second, language):
+                    for part in (first, second):
+                        self._fill(part, [(part, entry) for entry in self._languages])
+                    return first, second
+        return (word,)
+
+    def _glued(self, first: str, second: str, language: str) -> bool:
+        """Whether two words could have been written as one."""
+        # A dictionary says nothing of the words of a language that has none.
+        by_dictionary = DICTIONARIES.issuperset(self._languages)
+        if not (
+            self._is_word(first, language, by_dictionary=by_dictionary)
+            and self._is_word(second, language, by_dictionary=by_dictionary)
+        ):
+            return False
+        if by_dictionary and first in NEGATORS[language]:
+            return True
+        table = self._tables[language]
+        return min(len(first), len(second)) >= MIN_GLUED_PART and bool(
+            table.whole(first) or table.whole(second)
+        )
+
+    def _is_word(self, word: str, language: str, *, by_dictionary: bool) -> bool:
+        if by_dictionary:
+            return is_known(word, language)
+        # English is full of words that hold two others ("however").
+        return (
+            language != "en" and len(word) > MIN_GLUED_PART and word in self._tables[language].forms
+        )
+
     def _fill(self, word: str, variants: list[tuple[str, str]]) -> None:
         """Work out the slots that a token fills; ``variants`` are (word, language) pairs."""
         if word in self.slots_of:
@@ -153,8 +209,10 @@ class Vocabulary:
         for variant, language in variants:
             for slot, quality in self._compare(variant, language).items():
                 found.setdefault(slot, quality)
-        if not found:
-            return
+        if found:
+            self._remember(word, found)
+
+    def _remember(self, word: str, found: dict[int, Quality]) -> None:
         self.slots_of[word] = frozenset(found)
         self.mask_of[word] = sum(1 << slot for slot in found)
         for slot, quality in found.items():
@@ -162,42 +220,14 @@ class Vocabulary:
 
     def _compare(self, word: str, language: str) -> dict[int, Quality]:
         table = self._tables[language]
-        found: dict[int, Quality] = dict.fromkeys(table.forms.get(word, ()), ("exact", 100.0))
-        keys = word_keys(word, language)
-        for key in keys:
-            for slot in table.keys.get(key, ()):
-                found.setdefault(slot, ("stem", 100.0))
-        for length in range(3, len(word) + 1):
-            for slot in table.prefixes.get(word[:length], ()):
-                found.setdefault(slot, ("stem", 100.0))
-        if len(word) >= MIN_FUZZY_LENGTH and not self._is_other_word(word):
-            for slot, score in self._garbled(word, keys, language):
+        found = table.whole(word)
+        for slot in table.prefixed(word):
+            found.setdefault(slot, ("stem", 100.0))
+        if not self._is_other_word(word):
+            for slot, score in table.garbled(word, self._cutoff):
                 if slot not in found or found[slot][1] < score:
                     found[slot] = ("fuzzy", score)
         return found
 
     def _is_other_word(self, word: str) -> bool:
         return any(is_known(word, language) for language in self._languages)
-
-    def _garbled(
-        self, word: str, keys: frozenset[str], language: str
-    ) -> Iterable[tuple[int, float]]:
-        table = self._tables[language]
-        same = 1 if language in DICTIONARIES else 2  # leading letters that must agree
-        bucket = table.fuzzy.get(word[0], {})
-        if bucket:
-            for query in {word, *keys}:
-                if len(query) < MIN_FUZZY_LENGTH:
-                    continue
-                hits = process.extract(
-                    query, list(bucket), scorer=fuzz.ratio, score_cutoff=self._cutoff, limit=None
-                )
-                for form, score, _ in hits:
-                    if form[:same] == query[:same]:
-                        yield from ((slot, round(score, 1)) for slot in bucket[form])
-        for prefix, slots in table.fuzzy_prefixes.get(word[0], {}).items():
-            if len(word) < len(prefix) or word[:same] != prefix[:same]:
-                continue
-            score = fuzz.ratio(word[: len(prefix)], prefix, score_cutoff=self._cutoff)
-            if score:
-                yield from ((slot, round(score, 1)) for slot in slots)

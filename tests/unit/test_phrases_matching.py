@@ -59,6 +59,19 @@ def hits(tmp_path: Path, body: str, text: str, language: str = "ru") -> list[Phr
         ("hu", "főnökét", "kérem a fönökét", True),
         ("be", "не працуе", "тэлефон не працуе", True),
         ("be", "працуе", "тэлефон не працуе", False),
+        # words that a recogniser splits, joins or garbles
+        ("ru", "запустить тест", "сейчас за пущу тест", True),
+        ("ru", "=вернув", "я верну в магазин", False),
+        ("ru", "=смогли", "смог ли он", False),
+        ("ru", "перезвоните мне", "алло перезвонитемне завтра", True),
+        ("ru", "не работает", "он неработает", True),
+        ("ru", "работает", "он неработает", False),
+        ("ru", "решить", "нерешительный он", False),
+        ("en", "=supervisor", "get me a super visor", True),
+        ("en", "=how", "it works however", False),
+        ("hu", "=levonjuk", "azt levon juk a számláról", True),
+        ("hu", "=visszahívjuk", "holnap viszahívjuk önt", True),
+        ("hu", "=keresek", "azon a számon keresnek", False),
     ],
 )
 def test_words_negation_and_numerals(
@@ -83,6 +96,18 @@ def test_all_within_words_and_none(tmp_path: Path) -> None:
     assert hits(tmp_path, body, "О, работает. Спасибо!")
     assert not hits(tmp_path, body, "работает раз два три четыре пять спасибо")
     assert not hits(tmp_path, body, "Работает. Спасибо, но плохо.")
+
+
+def test_except_reaches_a_few_words_where_no_full_stop_is_written(tmp_path: Path) -> None:
+    body = rule('any = ["спасибо"]\nexcept = ["не надо"]')
+    assert not hits(tmp_path, body, "спасибо мне больше ничего не надо")
+    assert hits(tmp_path, body, "спасибо " + "и вот что ещё " * 3 + "не надо")
+
+
+def test_the_quote_of_a_split_word_is_whole(tmp_path: Path) -> None:
+    (hit,) = hits(tmp_path, rule('any = ["запустить"]'), "сейчас за пущу тест")
+    assert (hit.matched_text, hit.match_kind) == ("за пущу", "fuzzy")
+    assert hit.score < 100
 
 
 def test_except_spares_a_sentence(tmp_path: Path) -> None:
