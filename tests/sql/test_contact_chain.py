@@ -11,7 +11,10 @@ WINDOW = timedelta(days=7)
 
 
 def expected(calls, topics):
-    """Straight from the contract: every pair of calls of a customer, no window functions."""
+    """Every pair of calls of a customer, no window functions.
+
+    A call that the centre makes continues whatever the customer had called about.
+    """
     latest = max(call["started_at"] for call in calls)
     contacts = [c for c in calls if c["customer_key"] and c.get("answered") is not False]
     answer = {}
@@ -24,11 +27,13 @@ def expected(calls, topics):
             and other is not call
             and (not own or not topics.get(other["call_id"]) or own & topics[other["call_id"]])
         ]
+        theirs = [o for o in contacts if o["customer_key"] == call["customer_key"]]
 
         def order(c):
             return (c["started_at"], c["call_id"])
 
-        earlier = [o for o in related if order(o) < order(call)]
+        before = theirs if call["direction"] == "outbound" else related
+        earlier = [o for o in before if order(o) < order(call)]
         later = [o for o in related if order(o) > order(call) and o["direction"] != "outbound"]
         previous = max(earlier, key=order, default=None)
         following = min(later, key=order, default=None)
@@ -153,3 +158,37 @@ def test_fcr_leaves_open_windows_out(catalog):
     assert [r["fcr"] for r in rows] == [0.5, None, None]
     assert rows[0]["called_again"] == rows[0]["resolved_first"] == 1
     assert rows[2]["still_open"] == 1
+
+
+def test_the_centre_calling_back_continues_the_customers_matter(catalog):
+    for name, day, topic, direction in (
+        ("net", 0, "connection_problem", "inbound"),
+        ("back", 1, "contract", "outbound"),
+        ("roam", 2, "roaming", "inbound"),
+    ):
+        catalog.call(name, day=day, customer_key="ann", direction=direction)
+        catalog.hit(name, topic, 1)
+    rows = {r["call_id"]: r for r in catalog.ready().all("FROM contact_chain()")}
+    assert rows["back"]["previous_call_id"] == "net"
+    assert rows["back"]["chain_id"] == "net"
+    assert rows["roam"]["contact"] == "single"
+    assert rows["net"]["repeat_confirmed"] is None
+
+
+@pytest.mark.parametrize(
+    ("hits", "topics"),
+    [
+        ([("contract", "customer", 2), ("roaming", "customer", 60)], ["contract"]),
+        ([("contract", "customer", 2), ("roaming", "customer", 4)], ["contract", "roaming"]),
+        ([("contract", "agent", 2), ("roaming", "customer", 10)], ["roaming", "contract"]),
+        ([("roaming", "agent", 170)], []),
+        ([("roaming", "customer", 30), ("roaming", "customer", 40), ("contract", "agent", 20)],
+         ["roaming"]),
+    ],
+)  # fmt: skip
+def test_topics_weigh_who_said_them_when(catalog, hits, topics):
+    catalog.call("c")
+    for number, (topic, role, at_s) in enumerate(hits):
+        catalog.hit("c", topic, at_s, role, segment_id=number)
+    query = "SELECT topic FROM call_topics WHERE call_id = 'c' ORDER BY evidence DESC"
+    assert [row["topic"] for row in catalog.ready().all(query)] == topics

@@ -5,7 +5,8 @@
 -- needs: call_topics
 --
 -- A call follows an earlier one of the same customer within the window when they share a topic; a
--- call of unknown topic matches any. The first of a chain is the trigger, later ones repeat.
+-- call of unknown topic matches any, and so does a call that the centre makes: within the window
+-- it is taken to be about what the customer had called for. The first of a chain is the trigger, later ones repeat.
 -- lag() per customer and topic instead of a self-join: linear in the calls. Customers are
 -- partitioned by hash(customer_key), which is half the work of partitioning by the text.
 -- A chain is named after its trigger: the latest earlier trigger that shares a topic.
@@ -67,7 +68,7 @@ same_topic AS (
 linked AS (
     SELECT
         any_topic.*,
-        CASE WHEN topics IS NULL THEN earlier_any
+        CASE WHEN topics IS NULL OR direction = 'outbound' THEN earlier_any
              ELSE greatest(earlier_same, earlier_unknown) END AS earlier,
         CASE WHEN topics IS NULL THEN later_any
              ELSE least(later_same, later_unknown) END AS later

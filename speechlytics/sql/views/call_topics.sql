@@ -8,7 +8,7 @@
 -- sets none; hints less), half of that in the agent's mouth, and the less the later it is said,
 -- because customers open with what they call about: half of it after half a minute. The main
 -- topic has the most evidence; between equals it is the one mentioned first. A topic with less
--- than a third of the main one's evidence was only mentioned and is left out, and so is one with
+-- than half of the main one's evidence was only mentioned and is left out, and so is one with
 -- next to none. A call without a row here has no known topic.
 CREATE OR REPLACE VIEW call_topics AS
 WITH said AS (
@@ -54,4 +54,4 @@ SELECT
     ) = 1 AS main
 FROM mentioned
 WHERE evidence >= 0.1
-QUALIFY evidence >= max(evidence) OVER (PARTITION BY call_date, call_id) / 3;
+QUALIFY evidence >= max(evidence) OVER (PARTITION BY call_date, call_id) / 2;
