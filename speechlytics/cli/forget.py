@@ -56,8 +56,8 @@ def forget(
     from speechlytics.review import cached_of
     from speechlytics.store import Store
 
-    if not customer and not call:
-        raise ConfigError("give --customer NUMBER or --call ID")
+    if not all([*(customer or ()), *(call or ())]) or not (customer or call):
+        raise ConfigError("give --customer NUMBER or --call ID, neither of them empty")
     section = store_section(store)
     place = region or _region()
     keys = [

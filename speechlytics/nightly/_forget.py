@@ -138,6 +138,8 @@ def forget(
         deleted = _delete_recordings(found.recordings) if delete_recordings else ()
         _unlink(store, writer, found.call_ids)
         removed = writer.remove_calls(found.call_ids)
+        # a page that showed a call meanwhile may have kept something again
+        files["review page"] += _delete(cached(store, found.call_ids))
         files["superseded files"] = len(removed.files)
         done = Erasure(
             False, found.stored, dict(removed.rows), files,

@@ -140,15 +140,16 @@ class Writer:
             StoreError: a table cannot be written; run it again.
         """
         self.publish()
-        ids = sorted(set(call_ids))
+        ids = sorted({call_id for call_id in call_ids if call_id})  # "" marks words of a day
         if not ids:
             return Removed({}, ())
         _erase.begin(self._place)
+        # the calls last: while they are there, whoever goes on knows which they are
+        shared = _erase.remove_shared(self._place, ids)
         nothing = _postings.with_postings(empty_tables())
         changes = _plan.plan(self._place, self._ids, nothing, call_ids=pa.array(ids, pa.string()))
         self._finish(changes, [], len(ids))
-        rows = _erase.rows_lost(changes) | _erase.remove_shared(self._place, ids)
-        return Removed(rows, self.purge())
+        return Removed(_erase.rows_lost(changes) | shared, self.purge())
 
     def purge(self) -> tuple[str, ...]:
         """Full vacuum: delete all that readers of the present catalog do not need, and say what.

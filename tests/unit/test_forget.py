@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +21,9 @@ from speechlytics.phrases import load_packs
 from speechlytics.review import cached_of
 from speechlytics.sources import customer_key, load_or_create_key
 from speechlytics.store import Store
+from speechlytics.store.durable import intercepted
 from tests.store_calls import analysis, recording
+from tests.unit.test_store_erase import holding
 
 NUMBER, WRITTEN_SO = "+79161234567", "8 (916) 123-45-67"
 FIRST, SECOND, OTHER = "1732263000.17", "1732269999.18", "1732270000.19"
@@ -158,6 +162,7 @@ def test_without_a_terminal_it_wants_to_be_told(untouched: Store) -> None:
     assert isinstance(refused.exception, ConfigError)
     assert "--yes" in str(refused.exception)
     assert isinstance(run(untouched).exception, ConfigError)
+    assert isinstance(run(untouched, "--call", "", "--yes").exception, ConfigError)
     assert len(calls(untouched)) == 3
 
 
@@ -178,6 +183,35 @@ def test_a_run_at_work_is_respected_and_no_store_is_made(untouched: Store, tmp_p
     with pytest.raises(StoreError, match="no store here"):
         erase(Store(tmp_path / "none"), FIRST)
     assert not (tmp_path / "none").exists()
+
+
+def test_a_killed_erasure_goes_on_when_it_is_repeated(untouched: Store, tmp_path: Path) -> None:
+    key = untouched.read("calls", call_ids=[FIRST], columns=["customer_key"])[0][0].as_py()
+    wanted = nightly.Forgettable((), (key,))
+    whole = Path(untouched.place.root)
+    targets: list[str] = []
+    clean = Store(shutil.copytree(whole, tmp_path / "clean"))
+    with intercepted(lambda _, target: targets.append(target)):
+        nightly.forget(clean, wanted, cached=cached_of)
+    journal = max(i for i, target in enumerate(targets) if target.endswith("_journal.json"))
+    for number in (2, journal - 4, journal + 1, len(targets) - 20, len(targets) - 3):
+        store = Store(shutil.copytree(whole, tmp_path / f"killed-{number}"))
+        left = iter(range(number))
+
+        def hook(action: str, target: str, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+
+        with intercepted(hook), pytest.raises(KeyboardInterrupt):
+            nightly.forget(store, wanted, cached=cached_of)
+        nightly.forget(store, wanted, cached=cached_of)
+        root = Path(store.place.root)
+        assert holding(root, FIRST, SECOND, key, "иволга") == {}, targets[number]
+        assert [p.name for p in root.glob("_vcon/*")] == [
+            f"{nightly._vcon_sound._name(OTHER)}-0.wav"
+        ]
+        assert store.forgotten().call(SECOND) is not None
+        assert calls(store) == [OTHER]
 
 
 def test_exports_neither_remember_nor_repeat_it(store: Store, tmp_path: Path) -> None:
