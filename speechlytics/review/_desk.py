@@ -57,7 +57,8 @@ def _answer(request: Request, query: str, wanted: str) -> Response:
             return _file(request, ask(shared.store, query, FILE_ROW_LIMIT), wanted)
         return _page(request, query, ask(shared.store, query), None)
     except QueryRefused as error:
-        return _page(request, query, None, error.said_in(language_of(request)))
+        said = error.said_in(language_of(request))
+        return _page(request, query, None, covering(request)(said) if error.quotes else said)
 
 
 def _page(request: Request, query: str, answer: Answer | None, problem: str | None) -> Response:
@@ -74,7 +75,7 @@ def _page(request: Request, query: str, answer: Answer | None, problem: str | No
         "sql.html",
         status=status,
         query=query,
-        columns=[] if answer is None else answer.table.schema.names,
+        columns=[] if answer is None else _names(request, answer),
         rows=rows,
         cut=bool(answer and answer.cut),
         answered=answer is not None,
@@ -92,13 +93,21 @@ def _covered(request: Request, answer: Answer) -> list[list[Any]]:
             return cover(value)
         if isinstance(value, dict):
             return {name: shown(inner) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [shown(inner) for inner in value]
+        if isinstance(value, list | tuple):  # a map comes as pairs
+            return type(value)(shown(inner) for inner in value)
+        if isinstance(value, bytes):
+            return cover(value.decode("utf-8", "replace")).encode()
         return value
 
     # by column: two columns may have the same name
     columns = [[shown(value) for value in column.to_pylist()] for column in answer.table.columns]
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _names(request: Request, answer: Answer) -> list[str]:
+    """Names of the columns, covered: a pivoted table has values for names."""
+    cover = covering(request)
+    return [cover(name) for name in answer.table.schema.names]
 
 
 def _file(request: Request, answer: Answer, wanted: str) -> Response:
@@ -107,11 +116,16 @@ def _file(request: Request, answer: Answer, wanted: str) -> Response:
 
     from speechlytics.export import WRITERS
 
-    names = answer.table.schema.names
+    names = _names(request, answer)
     if len(set(names)) != len(names):
         raise QueryRefused(N_("two columns have the same name; give one another with AS"))
     rows = [dict(zip(names, row, strict=True)) for row in _covered(request, answer)]
-    covered = pa.Table.from_pylist(rows, schema=answer.table.schema)
+    try:
+        covered = pa.Table.from_pylist(rows, schema=answer.table.rename_columns(names).schema)
+    except pa.ArrowException as error:
+        raise QueryRefused(
+            N_("a column is of a type that no file holds; cast it to text")
+        ) from error
     with tempfile.NamedTemporaryFile(suffix=f".{wanted}", delete=False) as kept:
         path = Path(kept.name)
     WRITERS[wanted](path, covered.schema, covered.to_batches(max_chunksize=2048))

@@ -36,12 +36,13 @@ class QueryRefused(SpeechlyticsError):
 
     Args:
         message: English, with ``%(name)s`` where a value belongs; translated when shown.
+        quotes: It may hold values of the store, as the database's own messages do.
         values: Those values.
     """
 
-    def __init__(self, message: str, **values: str) -> None:
+    def __init__(self, message: str, *, quotes: bool = False, **values: str) -> None:
         super().__init__(message % values if values else message)
-        self.message, self.values = message, values
+        self.message, self.quotes, self.values = message, quotes, values
 
     def said_in(self, language: str) -> str:
         """The message in a language of the page."""
@@ -82,7 +83,7 @@ def ask(store: Store, query: str, limit: int = ROW_LIMIT) -> Answer:
                 limit=f"{TIME_LIMIT_S:.0f}",
             ) from error
         except duckdb.Error as error:
-            raise QueryRefused(str(error)) from error
+            raise QueryRefused(str(error), quotes=True) from error
         finally:
             timer.cancel()
             connection.close()

@@ -526,6 +526,22 @@ def test_sql_page_only_reads_the_tables(client: TestClient, store: Store, query:
     assert sorted(Path(root).rglob("*.csv")) == before
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["'{s}'", "['{s}']", "{{'a': '{s}'}}", "MAP {{'{s}': 1}}", "MAP {{1: '{s}'}}", "'{s}'::BLOB",
+     "[{{'a': ['{s}']}}]", "'{s}'::JSON", "1 AS \"{s}\"", "'{s}'::INT", "error('{s}')",
+     "union_value(a := '{s}')"],
+)  # fmt: skip
+def test_no_form_of_a_value_shows_a_number(client: TestClient, value: str) -> None:
+    number = "+79161234567" if "JSON" not in value else '"+79161234567"'
+    form = {"csrf": token(client), "query": "SELECT " + value.format(s=number)}
+    for wanted in ("table", "csv"):
+        answer = client.post("/sql", data={**form, "format": wanted})
+        page = answer.text.split("</form>", 1)[-1]
+        assert "••••" in page or (wanted, "of a type that no file holds" in page) == ("csv", True)
+        assert "79161234567" not in page
+
+
 def test_sql_results_are_covered_and_harmless(client: TestClient) -> None:
     query = f"SELECT '=1+1' AS formula, '{SECRET}' AS secret, 1 AS n, [1, 2] AS list"
     form = {"csrf": token(client), "query": query}
