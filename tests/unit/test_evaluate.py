@@ -151,3 +151,43 @@ def test_a_hit_belongs_to_the_turn_of_its_role_that_it_overlaps_most():
     assert turn_of("customer", Interval(0, 100), turns) == 1
     assert turn_of("unknown", Interval(950, 1900), turns) == 1
     assert turn_of("ivr", Interval(0, 100), turns) is None
+
+
+def test_every_figure_that_a_reviewer_asks_for_is_there_by_language_with_its_interval(perfect):
+    """Build list of evaluation: one row per figure and language, in JSON as in the tables."""
+    rows = json.loads(perfect.to_json())["figures"]
+    shares = {
+        ("phrases", "precision"), ("phrases", "recall"), ("phrases", "distractors fired"),
+        ("rules", "precision"), ("silences", "precision"), ("silences", "recall"),
+        ("hold music", "recall"), ("words", "WER"), ("words", "CER"),
+        ("unresolved", "precision"), ("unresolved", "recall"),
+        ("unresolved without thanks", "precision"), ("repeat contact", "F1"),
+        ("topics", "main topic right"),
+    }  # fmt: skip
+    ranks = {
+        ("unresolved", "average precision"), ("unresolved", "precision at 10"),
+        ("unresolved without thanks", "average precision"),
+        ("harmful silences", "average precision"),
+    }  # fmt: skip
+    for language in ("all", *LANGUAGES):
+        found = {(r["group"], r["name"]) for r in rows if r["language"] == language}
+        assert shares <= found, language
+        # a language with too few calls has no "precision at 10"
+        assert (
+            ranks if language == "all" else ranks - {("unresolved", "precision at 10")}
+        ) <= found
+    for row in rows:
+        if row["language"] == "all" and not row["of"] and row["value"] is not None:
+            assert row["low"] is not None, row
+    shown = next(iter(perfect.tables()))
+    assert {f"{group} {name}" for group, name in shares | ranks if group != "rules"} <= {
+        f"{what} {measure}"
+        for what, measure in zip(shown.columns[0].cells, shown.columns[1].cells, strict=True)
+    }
+
+
+def test_a_call_about_nothing_that_we_name_is_no_wrong_topic(truth, analyses):
+    named = evaluate(truth, tables_of(analyses))
+    odd = [replace(call, topics=frozenset({"complaint", "delivery"})) for call in truth]
+    assert evaluate(odd, tables_of(analyses)).value("topics", "main topic right") is None
+    assert named.value("topics", "main topic right") is not None
