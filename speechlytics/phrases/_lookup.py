@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from rapidfuzz import fuzz, process
 
-from speechlytics.phrases._grammar import Alternative
+from speechlytics.phrases._grammar import MIN_PREFIX, Alternative
 from speechlytics.phrases._keys import DICTIONARIES, word_keys
 from speechlytics.records import MatchKind
 
@@ -79,7 +79,8 @@ class Lookup:
 
     def prefixed(self, word: str) -> Iterator[int]:
         """Slots of the prefixes of ``word``."""
-        for length in range(3, len(word) + 1):
+        longest = max(map(len, self._prefixes), default=0)
+        for length in range(MIN_PREFIX, min(len(word), longest) + 1):
             yield from self._prefixes.get(word[:length], ())
 
     def garbled(self, word: str, cutoff: float) -> Iterator[tuple[int, float]]:

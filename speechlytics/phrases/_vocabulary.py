@@ -19,6 +19,7 @@ from speechlytics.phrases._lookup import JOINED_START, MIN_JOINED_LENGTH, Lookup
 from speechlytics.phrases._text import NO_BREAK, analyse_chunk, numeral_words
 
 MIN_GLUED_PART = 3  # of two words that a recogniser wrote as one, the shorter one
+MAX_GLUED = 40  # letters of both: a longer chunk is no speech
 MAX_REMEMBERED = 1_000_000  # chunks; a year of a contact centre has fewer
 
 
@@ -164,7 +165,9 @@ class Vocabulary:
         told from the word it negates even if no phrase has that word.
         """
         slots = self.slots_of.get(word, frozenset())
-        if word.isdecimal() or any(self._quality[word, slot][0] != "fuzzy" for slot in slots):
+        if len(word) > MAX_GLUED or word.isdecimal():
+            return (word,)
+        if any(self._quality[word, slot][0] != "fuzzy" for slot in slots):
             return (word,)
         if self._is_other_word(word):
             return (word,)
