@@ -191,6 +191,7 @@ def serious(page: Any) -> list[Any]:
 @pytest.mark.parametrize("path", PAGES)
 def test_accessible(watched: Watched, path: str) -> None:
     """Every page, light, then dark."""
+    watched.page.emulate_media(reduced_motion="reduce")  # no colour half-way to another
     page = watched.call(path) if path.startswith("/call") else watched.open(path)
     if path == "/sql":
         page.fill("textarea", "SELECT call_id, reasons FROM unresolved_calls")
@@ -198,7 +199,7 @@ def test_accessible(watched: Watched, path: str) -> None:
         page.wait_for_selector("table.data")
     assert watched.errors == []
     bad = serious(page)
-    page.emulate_media(color_scheme="dark")
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     bad += serious(page)
     watched.errors.clear()
     assert bad == []
