@@ -118,7 +118,7 @@ def test_no_delta_reader_reaches_an_earlier_version(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "every", [pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(900)]), 37]
+    "every", [pytest.param(7, marks=[pytest.mark.slow, pytest.mark.timeout(900)]), 37]
 )
 def test_a_kill_anywhere_is_finished_by_the_next_writer(tmp_path: Path, every: int) -> None:
     full = tmp_path / "full"
