@@ -48,6 +48,7 @@ _TITLES = {
     "phrases": "Phrases",
     "store": "Store",
     "growth": "Cost as the night grows",
+    "rescore": "Changed packs over stored calls",
 }
 _HEAD = """# Benchmarks
 
