@@ -27,6 +27,7 @@ from speechlytics.store import (
     _shared,
 )
 from speechlytics.store._forgotten import Forgotten
+from speechlytics.store._lease import lease
 from speechlytics.store._lock import turn, writer_lock
 from speechlytics.store._shared import audit_entry
 from speechlytics.store.durable import Place
@@ -90,7 +91,9 @@ class Store:
         """
         from speechlytics.store._writer import Writer
 
-        with writer_lock(self.place.work):
+        # the file lock ends at this machine's border, and a bucket has no border
+        elsewhere = contextlib.nullcontext() if self.place.is_local else lease(self.place)
+        with writer_lock(self.place.work), elsewhere:
             writer = Writer(self.place, self.sql, run_id)
             try:
                 writer.open()

@@ -9,7 +9,10 @@ Contenders, per round in another order: ``loop`` calls ``WhisperModel.transcribe
 matches phrases and publishes to a store. Models are loaded and processes started before.
 
 Random weights never stop by themselves, so every contender writes ``TOKENS_PER_S`` tokens per
-second of its window (what Russian costs), and nobody falls back to another temperature.
+second of its window (what Russian costs), and nobody falls back to another temperature. The limit
+is charged by the length of the window, padding included, to all alike: a rival's last window of a
+channel, half empty, costs as many tokens as a full one, where real weights would stop early. That
+flatters us a little, as our windows are packed to equal lengths.
 """
 
 from __future__ import annotations

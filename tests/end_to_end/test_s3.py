@@ -14,10 +14,11 @@ import deltalake
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
+from deltalake.exceptions import CommitFailedError
 
 from speechlytics import buckets, config, nightly
-from speechlytics.errors import SourceError, StoreError
-from speechlytics.store import Store
+from speechlytics.errors import SourceError, StoreError, StoreLocked
+from speechlytics.store import Store, _lease
 from tests.end_to_end.test_nightly import contents, make_project
 from tests.store_calls import analysis
 
@@ -213,3 +214,28 @@ def test_a_forgotten_call_leaves_the_bucket(environment: Any, tmp_path: Path) ->
             assert b"aaa-gone" not in content, found.path
     assert store.read("calls", columns=["call_id"]).column(0).to_pylist() == ["bbb"]
     assert store.forgotten().call("aaa-gone")
+
+
+def test_two_machines_never_write_to_one_bucket(environment: Any, tmp_path: Path) -> None:
+    """Each has a work folder of its own, so that no file lock parts them."""
+    one, two = (Store("s3://results/shared/store", work_folder=tmp_path / name) for name in "ab")
+    with one.writer("first") as writer:
+        writer.add([analysis("one")])
+        writer.publish()
+        refused = pytest.raises(StoreLocked, match=r"s3://results/shared/store: process \d+ on")
+        with refused, two.writer("second"):
+            raise AssertionError
+    with two.writer("second") as writer:
+        writer.add([analysis("two")])
+        writer.publish()
+    assert two.read("calls", columns=["call_id"]).column(0).to_pylist() == ["one", "two"]
+
+
+def test_a_change_from_an_older_version_is_refused(environment: Any) -> None:
+    """What the right to write rests on: the server creates one entry of a version, once."""
+    place = Store("s3://results/swap").place
+    first, late = _lease._open(place), _lease._open(place)
+    _lease._write(first, {"token": "first"})
+    with pytest.raises(CommitFailedError):
+        _lease._write(late, {"token": "late"})
+    assert _lease._held(place, _lease._open(place)) == {"token": "first"}
