@@ -48,6 +48,7 @@ _TITLES = {
     "phrases": "Phrases",
     "store": "Store",
     "growth": "Cost as the night grows",
+    "review_queue": "Review page",
     "rescore": "Changed packs over stored calls",
 }
 _HEAD = """# Benchmarks
