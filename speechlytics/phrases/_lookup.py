@@ -22,7 +22,6 @@ MIN_NEAR_LENGTH = 6  # of exact forms in languages without a dictionary…
 NEAR_CUTOFF = 90.0  # …which take a dropped or added letter, or one wrong in ten…
 NEAR_ENDING = 3  # …before the last letters
 MIN_JOINED_LENGTH = 6  # of a word that a recogniser split in two («за пущу»)
-JOINED_START = 4  # its first letters are those of a phrase's word
 
 Quality = tuple[MatchKind, float]
 _Forms = dict[str, dict[str, list[int]]]  # first letters → form → slots
@@ -32,14 +31,13 @@ _Forms = dict[str, dict[str, list[int]]]  # first letters → form → slots
 class Lookup:
     """Look-up tables over the slots of one language.
 
-    ``heads`` are the first parts of the phrases' words and ``starts`` their first letters: only
+    ``heads`` maps the first parts of the phrases' words to the two letters that may follow: only
     there a word that a recogniser split is looked for.
     """
 
     language: str
     forms: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    heads: set[str] = field(default_factory=set)
-    starts: set[str] = field(default_factory=set)
+    heads: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _keys: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     _prefixes: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     _fuzzy: _Forms = field(default_factory=dict)
@@ -110,9 +108,9 @@ class Lookup:
 
     def _expect_split(self, word: str) -> None:
         if len(word) >= MIN_JOINED_LENGTH:
-            self.starts.add(word[:JOINED_START])
             shortest = 1 if self.language in DICTIONARIES else 2
-            self.heads.update(word[:cut] for cut in range(shortest, len(word) - 1))
+            for cut in range(shortest, len(word) - 1):
+                self.heads[word[:cut]].add(word[cut : cut + 2])
 
 
 def _file(forms: _Forms, letters: str, form: str, slot: int) -> None:

@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import pairwise
 from operator import or_
 
 from speechlytics.phrases._text import SENTENCE
@@ -132,8 +133,13 @@ class Stream:
         """Let a token also be the word that it makes with the next one («за пущу»)."""
         words, vocabulary = self.words, self.vocabulary
         heads = vocabulary.heads
-        for at in [at for at, word in enumerate(words) if word in heads]:
-            if at + 1 == len(words) or at + 1 in self.broken:
+        split = [
+            at
+            for at, (word, following) in enumerate(pairwise(words))
+            if word in heads and following[:2] in heads[word]
+        ]
+        for at in split:
+            if at + 1 in self.broken:
                 continue
             joined = vocabulary.join(words[at], words[at + 1])
             if joined is not None:

@@ -7,6 +7,7 @@ rarest word was heard. Words that a recogniser split in two («за пущу») 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from rapidfuzz import fuzz
 from speechlytics.phrases._grammar import Slot
 from speechlytics.phrases._keys import DICTIONARIES, is_known
 from speechlytics.phrases._languages import NEGATORS
-from speechlytics.phrases._lookup import JOINED_START, MIN_JOINED_LENGTH, Lookup, Quality
+from speechlytics.phrases._lookup import MIN_JOINED_LENGTH, Lookup, Quality
 from speechlytics.phrases._text import NO_BREAK, analyse_chunk, numeral_words
 
 MIN_GLUED_PART = 3  # of two words that a recogniser wrote as one, the shorter one
@@ -58,9 +59,11 @@ class Vocabulary:
         for slot_id, slot in enumerate(slots):
             for alternative in slot.alternatives:
                 self._tables[slot.language].index(slot_id, alternative)
-        tables = self._tables.values()
-        self.heads = frozenset().union(*(table.heads for table in tables))
-        self._starts = frozenset().union(*(table.starts for table in tables))
+        # First parts of words that may be split, and the two letters that may follow each.
+        self.heads: dict[str, set[str]] = defaultdict(set)
+        for table in self._tables.values():
+            for head, following in table.heads.items():
+                self.heads[head] |= following
 
     def heard(self, chunks: Sequence[str]) -> list[HeardChunk]:
         """Tokens of each chunk; remembered. Afterwards ``slots_of`` knows what they fill."""
@@ -78,11 +81,11 @@ class Vocabulary:
         """The word that two neighbours make if they were one («за пущу»), if a phrase has it.
 
         Only whole words that need no further guess count: a word that the dictionary lists,
-        elsewhere one that stands in a phrase in this form or another. ``first`` is one of
-        ``heads``.
+        elsewhere one that stands in a phrase in this form or another. ``heads`` says where to
+        ask.
         """
         joined = first + second
-        if len(joined) < MIN_JOINED_LENGTH or joined[:JOINED_START] not in self._starts:
+        if len(joined) < MIN_JOINED_LENGTH:
             return None
         known = self._joined.get((first, second))
         if known is None:
