@@ -118,8 +118,10 @@ class LocalRunner:
         try:
             return self._pool.schedule(function, args=[item], timeout=self._timeout_s)
         except RuntimeError:
-            # pebble gives a pool up when an idle worker is killed from outside
+            # pebble gives a pool up when an idle worker is killed from outside; without the join
+            # its other workers would stay
             self._pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it untyped
+            self._pool.join()
             self._pool = self._new_pool()
             return self._pool.schedule(function, args=[item], timeout=self._timeout_s)
 
