@@ -114,6 +114,8 @@ def main() -> None:
     later = after_the_model(chosen.calls)
     with tempfile.TemporaryDirectory() as scratch:
         samples = [spoken.call(n, CALL_S) for n in range(chosen.rounds)]
+        # a worker loads Silero and the libraries once a night, not once a call
+        front_end(spoken.write_wav(Path(scratch) / "first.wav", samples[0]))
         for codec in ("PCM", "G.711", "MP3"):
             spent: dict[str, list[float]] = defaultdict(list)
             for number, channels in enumerate(samples):
