@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from speechlytics.phrases._find import CompiledPhrase, Match, find
+from speechlytics.phrases._find import CompiledPhrase, Match, find, find_near
 from speechlytics.phrases._program import CompiledRule
 from speechlytics.phrases._question import is_question
 from speechlytics.phrases._rules import Condition, Rule
@@ -161,12 +161,16 @@ def _near(
 
 def _excepted(phrases: Sequence[CompiledPhrase], found: Found) -> bool:
     """Whether one of `except` stands in a sentence of the hit, and near it."""
-    stream = found.stream
+    if not phrases:
+        return False
+    stream, end = found.stream, found.last + 1
+    said = stream.said(found.first, end)
     return any(
         match.last >= found.first - EXCEPT_REACH_WORDS
         and match.first <= found.last + EXCEPT_REACH_WORDS
         for phrase in phrases
-        for match in find(phrase, stream, found.first, found.last + 1)
+        if said & phrase.mask == phrase.mask
+        for match in find_near(phrase, stream, found.first, end)
     )
 
 
@@ -221,8 +225,8 @@ def matched_text(segments: Sequence[Segment], stream: Stream, first: int, last: 
     begin = first
     while begin <= last:
         end = min(stream.segment_end(begin), last + 1)
-        chunks = chunks_of(segments[stream.segment(begin)])
-        parts.append(" ".join(chunks[stream.chunk(begin) : stream.chunk(end - 1) + 1]))
+        segment = segments[stream.segment(begin)]
+        parts.append(" ".join(chunks_of(segment, stream.chunk(begin), stream.chunk(end - 1) + 1)))
         begin = end
     return " … ".join(parts).strip(' .,;:!?…«»"()-—–')
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from speechlytics.phrases._languages import BREAKERS, CARRIERS, NEGATORS
@@ -41,29 +41,31 @@ class Match:
     last: int
 
 
-def find(
-    phrase: CompiledPhrase, stream: Stream, first: int = 0, end: int | None = None
-) -> list[Match]:
-    """All places of ``phrase``, one per place of its anchor: the tightest one.
+def find(phrase: CompiledPhrase, stream: Stream) -> Sequence[Match]:
+    """All places of ``phrase``, one per place of its anchor: the tightest one; remembered."""
+    key = id(phrase)  # programs outlive streams
+    found = stream.found.get(key)
+    if found is None:
+        found = stream.found[key] = find_near(phrase, stream, 0, len(stream.tokens))
+    return found
 
-    Only sentences that have tokens of ``first``…``end - 1`` are searched.
-    """
-    anchor, mask, starts = phrase.slots[phrase.anchor], phrase.mask, stream.sentence_starts
-    number = bisect_right(starts, first)
-    begin = starts[number - 1] if number else 0
+
+def find_near(phrase: CompiledPhrase, stream: Stream, first: int, end: int) -> tuple[Match, ...]:
+    """As :func:`find`, only in sentences that have tokens of ``first``…``end - 1``."""
+    mask, starts, masks, notable = phrase.mask, stream.sentence_starts, stream.masks, stream.notable
+    anchor, tokens = phrase.slots[phrase.anchor], stream.tokens
     found: dict[tuple[int, ...], Match] = {}
-    for said in stream.masks[number:]:
-        after = starts[number] if number < len(starts) else len(stream.words)
-        if end is not None and begin >= end:
-            break
-        if said & mask == mask:
-            for at in range(begin, after):
-                if anchor in stream.slots[at]:
-                    match = find_at(phrase, stream, at, begin, after)
-                    if match is not None:
-                        found[match.positions] = match
-        number, begin = number + 1, after
-    return list(found.values())
+    for number in range(bisect_right(starts, first), bisect_left(starts, end) + 1):
+        if masks[number] & mask != mask:
+            continue
+        begin = starts[number - 1] if number else 0
+        after = starts[number] if number < len(starts) else len(tokens)
+        for at in notable[bisect_left(notable, begin) : bisect_left(notable, after)]:
+            if anchor in tokens[at].slots:
+                match = find_at(phrase, stream, at, begin, after)
+                if match is not None:
+                    found[match.positions] = match
+    return tuple(found.values())
 
 
 def find_at(
@@ -94,10 +96,10 @@ def _assignments(
     """All ways to give each slot a token within the span, around the anchor at ``at``."""
     span = phrase.span_words
     window = range(max(begin, at - span + 1), min(after, at + span))
-    slots = stream.slots
+    tokens = stream.tokens
     candidates: list[list[int]] = []
     for ordinal, slot in enumerate(phrase.slots):
-        near = [at] if ordinal == phrase.anchor else [p for p in window if slot in slots[p]]
+        near = [at] if ordinal == phrase.anchor else [p for p in window if slot in tokens[p].slots]
         if not near:
             return
         candidates.append(near)
@@ -154,12 +156,12 @@ def governing_negator(stream: Stream, position: int, language: str) -> int | Non
     переносить», "not going to cancel") the one after them, up to any punctuation.
     """
     negators, carriers, breakers = NEGATORS[language], CARRIERS[language], BREAKERS[language]
-    if stream.words[position] in negators:
+    if stream.tokens[position].word in negators:
         return None
     for at in range(position - 1, max(-1, position - 2 - NEGATION_REACH_WORDS), -1):
         if at + 1 in stream.broken:
             return None
-        word = stream.words[at]
+        word = stream.tokens[at].word
         if word in negators:
             return at
         if word in breakers or word not in carriers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -115,19 +116,24 @@ def _candidates(
     """Matches of the seed phrases of every rule that hears the stream, by rule ordinal."""
     found: dict[int, list[tuple[Stream, Match]]] = {}
     for stream in streams:
-        words, joined = stream.words, stream.joined
-        seeds = program.seeds_of(stream.role, [*words, *joined.values()])
-        for begin, after, said in stream.sentences():
-            for at in range(begin, after):
-                anchored = seeds.get(words[at], ())
-                if at in joined:
-                    anchored += seeds[joined[at]]
-                for seed in anchored:
-                    phrase = seed.phrase
-                    mask = phrase.mask
-                    if said & mask != mask:
-                        continue
-                    match = find_at(phrase, stream, at, begin, after)
+        seeds, tokens, masks = program.seeds_of(stream.role), stream.tokens, stream.masks
+        starts = stream.sentence_starts
+        bounds = [0, *starts, len(tokens)]
+        number = 0
+        for at in stream.notable:
+            token = tokens[at]
+            anchored = seeds[token.word]
+            if token.joined is not None:
+                anchored += seeds[token.joined]
+            if not anchored:
+                continue
+            if at >= bounds[number + 1]:
+                number = bisect_right(starts, at, number)
+            said = masks[number]
+            for seed in anchored:
+                mask = seed.phrase.mask
+                if said & mask == mask:
+                    match = find_at(seed.phrase, stream, at, bounds[number], bounds[number + 1])
                     if match is not None:
                         found.setdefault(seed.rule, []).append((stream, match))
     return found

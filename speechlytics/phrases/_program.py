@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from speechlytics.phrases._find import CompiledPhrase
@@ -44,21 +44,33 @@ class Program:
     rules: tuple[CompiledRule, ...]
     vocabulary: Vocabulary
     seeds: dict[int, tuple[Seed, ...]]
-    _by_word: dict[Role, dict[str, tuple[Seed, ...]]] = field(default_factory=dict)
+    _by_role: dict[Role, Anchored] = field(default_factory=dict)
 
-    def seeds_of(self, role: Role, words: Iterable[str]) -> dict[str, tuple[Seed, ...]]:
-        """Phrases anchored on each word (of ``words`` at least) that listen to a role."""
-        known = self._by_word.setdefault(role, {})
-        slots_of = self.vocabulary.slots_of
-        for word in slots_of.keys() & words:
-            if word not in known:
-                known[word] = tuple(
-                    seed
-                    for slot in slots_of[word]
-                    for seed in self.seeds.get(slot, ())
-                    if listens(self.rules[seed.rule].rule, role)
-                )
-        return known
+    def seeds_of(self, role: Role) -> Anchored:
+        """Phrases that listen to a role, by the word on which they are anchored."""
+        anchored = self._by_role.get(role)
+        if anchored is None:
+            anchored = self._by_role[role] = Anchored(self, role)
+        return anchored
+
+
+class Anchored(dict[str, tuple[Seed, ...]]):
+    """Word → phrases anchored on it that listen to a role; worked out at the first look-up."""
+
+    __slots__ = ("_program", "_role")
+
+    def __init__(self, program: Program, role: Role) -> None:
+        self._program, self._role = program, role
+
+    def __missing__(self, word: str) -> tuple[Seed, ...]:
+        program = self._program
+        found = self[word] = tuple(
+            seed
+            for slot in sorted(program.vocabulary.slots_of.get(word, ()))
+            for seed in program.seeds.get(slot, ())
+            if listens(program.rules[seed.rule].rule, self._role)
+        )
+        return found
 
 
 def listens(rule: Rule, role: Role) -> bool:

@@ -10,14 +10,14 @@ changes: the first tokens of segments and sentences, and the tokens after punctu
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from itertools import pairwise
 from operator import or_
+from typing import Any
 
 from speechlytics.phrases._text import SENTENCE
-from speechlytics.phrases._vocabulary import HeardChunk, Vocabulary
+from speechlytics.phrases._vocabulary import HeardChunk, Token, Vocabulary
 from speechlytics.records import Role, Segment
 
 
@@ -25,39 +25,31 @@ from speechlytics.records import Role, Segment
 class Stream:
     """What one role said, token by token.
 
-    ``words`` holds the tokens, ``slots`` what each of them fills; ``broken`` the tokens before
-    which there is punctuation or a new sentence; ``sentence_starts`` the first tokens of all
-    sentences but the first, ascending; ``asking`` the sentences that end with a question mark;
-    ``masks`` the slots that the words of each sentence fill, a bit each; ``joined`` the words
-    that a token makes with the next one, if the recogniser split them. Turns are numbered
-    within the call (one turn: consecutive segments of one role), runs are stretches over which
-    the role's words run on.
+    ``broken`` holds the tokens before which there is punctuation or a new sentence;
+    ``sentence_starts`` the first tokens of all sentences but the first, ascending; ``asking``
+    the sentences that end with a question mark; ``masks`` the slots that the words of each
+    sentence fill, a bit each; ``notable`` the tokens that may fill a slot, ascending, and
+    ``joined`` those that make a word with the next one, which the recogniser split. Turns are
+    numbered within the call (one turn: consecutive segments of one role), runs are stretches
+    over which the role's words run on.
     """
 
     role: Role
     vocabulary: Vocabulary
-    words: list[str] = field(default_factory=list)
-    slots: list[frozenset[int]] = field(default_factory=list)
+    tokens: list[Token] = field(default_factory=list)
     broken: set[int] = field(default_factory=set)
     sentence_starts: list[int] = field(default_factory=list)
     asking: set[int] = field(default_factory=set)
     masks: list[int] = field(default_factory=list)
-    joined: dict[int, str] = field(default_factory=dict)
+    notable: list[int] = field(default_factory=list)
+    joined: set[int] = field(default_factory=set)
+    found: dict[int, tuple[Any, ...]] = field(default_factory=dict)  # matches by id of the phrase
     run: int = 0
     last_end_ms: int = 0
     others_words: int = 0
     _firsts: list[int] = field(default_factory=list)  # first token of each segment
     _indices: list[tuple[int, int, int]] = field(default_factory=list)  # its index, turn, run
     _chunks: dict[int, tuple[int, ...]] = field(default_factory=dict)  # chunk of each token
-
-    def sentences(self) -> Iterator[tuple[int, int, int]]:
-        """First token, token after the last, and mask of each sentence."""
-        return zip(
-            [0, *self.sentence_starts],
-            [*self.sentence_starts, len(self.words)],
-            self.masks,
-            strict=True,
-        )
 
     def sentence(self, at: int) -> int:
         """Number of the sentence of a token, from 0."""
@@ -69,7 +61,7 @@ class Stream:
         number = bisect_right(starts, at)
         return (
             starts[number - 1] if number else 0,
-            starts[number] if number < len(starts) else len(self.words),
+            starts[number] if number < len(starts) else len(self.tokens),
         )
 
     def segment(self, at: int) -> int:
@@ -84,6 +76,12 @@ class Stream:
         """Number of the run of a token."""
         return self._indices[self._ordinal(at)][2]
 
+    def said(self, first: int, end: int) -> int:
+        """Slots that the sentences with tokens of ``first``…``end - 1`` fill, a bit each."""
+        begin = bisect_right(self.sentence_starts, first)
+        after = bisect_left(self.sentence_starts, end, begin) + 1
+        return reduce(or_, self.masks[begin:after])
+
     def chunk(self, at: int) -> int:
         """Ordinal of the chunk of a token in its segment."""
         first = self._firsts[self._ordinal(at)]
@@ -93,66 +91,73 @@ class Stream:
     def segment_end(self, at: int) -> int:
         """First token after the segment of a token."""
         following = self._ordinal(at) + 1
-        return self._firsts[following] if following < len(self._firsts) else len(self.words)
+        return self._firsts[following] if following < len(self._firsts) else len(self.tokens)
 
-    def append(self, index: int, turn: int, heard: list[HeardChunk]) -> int:
-        """Append the tokens of one segment; returns how many."""
-        first = len(self.words)
+    def append(self, index: int, turn: int, heard: list[HeardChunk], marked: list[int]) -> int:
+        """Append the tokens of one segment; returns how many.
+
+        Args:
+            index: Of the segment in the call.
+            turn: Number of its turn.
+            heard: Its chunks.
+            marked: Which of them are marked.
+        """
+        first = len(self.tokens)
         self._firsts.append(first)
         self._indices.append((index, turn, self.run))
-        self.words += [word for chunk in heard for word in chunk.words]
-        count = len(self.words) - first
-        marked = [ordinal for ordinal, chunk in enumerate(heard) if chunk.marked]
-        if marked:
-            if any(len(heard[ordinal].words) != 1 for ordinal in marked):
-                self._chunks[first] = tuple(
-                    ordinal for ordinal, chunk in enumerate(heard) for _ in chunk.words
-                )
-            self._punctuate(first, marked, heard)
-        return count
+        if not marked:
+            self.tokens += [chunk.only for chunk in heard]  # type: ignore[misc]  # all have one
+            return len(heard)
+        self.tokens += [token for chunk in heard for token in chunk.tokens]
+        if any(heard[ordinal].only is None for ordinal in marked):
+            self._chunks[first] = tuple(
+                ordinal for ordinal, chunk in enumerate(heard) for _ in chunk.tokens
+            )
+        self._punctuate(first, marked, heard)
+        return len(self.tokens) - first
 
     def end_run(self) -> None:
         """What comes next is not said in one breath with what came before."""
         self.run += 1
-        self._start_sentence(len(self.words))
+        self._start_sentence(len(self.tokens))
 
     def close(self) -> None:
         """Work out what the words mean to the phrases, once all are there."""
-        nothing: frozenset[int] = frozenset()
-        slots_of, mask_of = self.vocabulary.slots_of, self.vocabulary.mask_of
-        self.slots = [slots_of.get(word, nothing) for word in self.words]
-        masks = [mask_of.get(word, 0) for word in self.words]
-        self._join(masks)
-        starts = self.sentence_starts
-        self.masks = [
-            reduce(or_, masks[start:end], 0)
-            for start, end in zip([0, *starts], [*starts, len(masks)], strict=True)
-        ]
+        tokens, starts = self.tokens, self.sentence_starts
+        self.notable = [at for at, token in enumerate(tokens) if token.notable]
+        self._join()
+        ends = [*starts, len(tokens)]
+        self.masks = [0] * len(ends)
+        number, mask = 0, 0
+        for at in self.notable:
+            if at >= ends[number]:
+                self.masks[number], mask = mask, 0
+                number = bisect_right(starts, at, number)
+            mask |= tokens[at].mask
+        self.masks[number] = mask
 
-    def _join(self, masks: list[int]) -> None:
+    def _join(self) -> None:
         """Let a token also be the word that it makes with the next one («за пущу»)."""
-        words, vocabulary = self.words, self.vocabulary
-        heads = vocabulary.heads
+        tokens, last = self.tokens, len(self.tokens) - 1
         split = [
             at
-            for at, (word, following) in enumerate(pairwise(words))
-            if word in heads and following[:2] in heads[word]
+            for at in self.notable
+            if (heads := tokens[at].heads) and at < last and tokens[at + 1].word[:2] in heads
         ]
         for at in split:
             if at + 1 in self.broken:
                 continue
-            joined = vocabulary.join(words[at], words[at + 1])
+            joined = self.vocabulary.join(tokens[at], tokens[at + 1])
             if joined is not None:
-                self.joined[at] = joined
-                self.slots[at] |= vocabulary.slots_of[joined]
-                masks[at] |= vocabulary.mask_of[joined]
+                tokens[at] = joined
+                self.joined.add(at)
 
     def heard_as(self, at: int, slot: int) -> str:
         """The word as which a token fills a slot: its own, or joined with the next one."""
-        own = self.words[at]
-        if at in self.joined and slot not in self.vocabulary.slots_of.get(own, ()):
-            return self.joined[at]
-        return own
+        token = self.tokens[at]
+        if token.joined is not None and slot not in self.vocabulary.slots_of.get(token.word, ()):
+            return token.joined
+        return token.word
 
     def _ordinal(self, at: int) -> int:
         return bisect_right(self._firsts, at) - 1
@@ -164,15 +169,15 @@ class Stream:
 
     def _punctuate(self, first: int, marked: list[int], heard: list[HeardChunk]) -> None:
         """Note where the chunks of a segment that are not plain words break it."""
-        at, done, end = first, 0, len(self.words)
+        at, done, end = first, 0, len(self.tokens)
         for ordinal in marked:
             chunk = heard[ordinal]
             at += ordinal - done  # plain chunks in between are one token each
             done = ordinal + 1
-            for strength in chunk.breaks:
+            for before, strength in enumerate(chunk.breaks, at):
                 if strength:
-                    self._break(at, strength)
-                at += 1
+                    self._break(before, strength)
+            at += len(chunk.tokens)
             if chunk.asks:
                 self.asking.add(bisect_left(self.sentence_starts, at))
             # A comma at the end of a segment is the recogniser's, not the speaker's.
@@ -186,11 +191,11 @@ class Stream:
             self.broken.add(at)
 
 
-def chunks_of(segment: Segment) -> list[str]:
-    """The chunks of a segment: its timed words, else what spaces separate."""
+def chunks_of(segment: Segment, first: int = 0, end: int | None = None) -> list[str]:
+    """The chunks ``first``…``end - 1`` of a segment: timed words, else what spaces separate."""
     if segment.words:
-        return [word.word.strip() for word in segment.words]
-    return segment.text.split()
+        return [word.word.strip() for word in segment.words[first:end]]
+    return segment.text.split()[first:end]
 
 
 def build_streams(
@@ -210,7 +215,11 @@ def build_streams(
     """
     streams: dict[Role, Stream] = {}
     turn, last_role = -1, None
-    for index, segment in enumerate(segments):
+    chunks, ends = _chunks_of_all(segments)
+    heard = vocabulary.heard(chunks)
+    marked = [at for at, chunk in enumerate(heard) if chunk.marked]
+    begin = met = 0
+    for index, (segment, end) in enumerate(zip(segments, ends, strict=True)):
         if segment.role != last_role:
             turn, last_role = turn + 1, segment.role
         stream = streams.get(segment.role)
@@ -221,7 +230,10 @@ def build_streams(
             or segment.start_ms - stream.last_end_ms > join_gap_ms
         ):
             stream.end_run()
-        count = stream.append(index, turn, vocabulary.heard(chunks_of(segment)))
+        first, met = met, bisect_left(marked, end, met)
+        own = [at - begin for at in marked[first:met]]
+        count = stream.append(index, turn, heard[begin:end], own)
+        begin = end
         stream.last_end_ms = max(stream.last_end_ms, segment.end_ms)
         stream.others_words = 0
         for other in streams.values():
@@ -230,3 +242,16 @@ def build_streams(
     for stream in streams.values():
         stream.close()
     return list(streams.values())
+
+
+def _chunks_of_all(segments: Sequence[Segment]) -> tuple[list[str], list[int]]:
+    """All chunks of a call, unstripped, and where those of each segment end."""
+    chunks: list[str] = []
+    ends: list[int] = []
+    for segment in segments:
+        if segment.words:
+            chunks += [word.word for word in segment.words]
+        else:
+            chunks += segment.text.split()
+        ends.append(len(chunks))
+    return chunks, ends

@@ -8,8 +8,8 @@ rarest word was heard. Words that a recogniser split in two («за пущу») 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from rapidfuzz import fuzz
 
@@ -24,18 +24,60 @@ MAX_GLUED = 40  # letters of both: a longer chunk is no speech
 MAX_REMEMBERED = 1_000_000  # chunks; a year of a contact centre has fewer
 
 
-@dataclass(frozen=True, slots=True)
-class HeardChunk:
-    """Tokens of one chunk of text, the punctuation before each and after the last.
+_NOTHING: frozenset[int] = frozenset()
+_NO_HEADS: frozenset[str] = frozenset()
 
-    ``marked``: anything but one word without punctuation.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Token:
+    """One word as the phrases see it; each distinct word is one object.
+
+    Attributes:
+        word: The word, normalised.
+        slots: Slots that it fills.
+        mask: The same, a bit for each slot.
+        heads: Two letters with which the next word must start to make one word with this.
+        notable: Whether any of the above is there; most words mean nothing to the phrases.
+        joined: The word that it makes with the next one, if a recogniser split them.
     """
 
-    words: tuple[str, ...]
+    word: str
+    slots: frozenset[int]
+    mask: int
+    heads: frozenset[str]
+    notable: bool
+    joined: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeardChunk:
+    """Tokens of one chunk of text and the punctuation around them.
+
+    ``only`` is the token of a chunk that has just one; ``breaks`` is the punctuation before each
+    token, empty if there is none. ``marked``: anything but one word without punctuation.
+    """
+
+    tokens: tuple[Token, ...]
+    only: Token | None
     breaks: tuple[int, ...]
     break_after: int
     asks: bool
     marked: bool
+
+
+class _Chunks(dict[str, HeardChunk]):
+    """Chunks that were met, the others being worked out when they are looked up."""
+
+    __slots__ = ("_hear",)
+
+    def __init__(self, hear: Callable[[str], HeardChunk]) -> None:
+        self._hear = hear
+
+    def __missing__(self, chunk: str) -> HeardChunk:
+        if len(self) >= MAX_REMEMBERED:
+            self.clear()
+        heard = self[chunk] = self._hear(chunk)
+        return heard
 
 
 class Vocabulary:
@@ -52,38 +94,36 @@ class Vocabulary:
         self._cutoff = cutoff
         self._tables = {language: Lookup(language) for language in languages}
         self.slots_of: dict[str, frozenset[int]] = {}  # of every word heard that fills any
-        self.mask_of: dict[str, int] = {}  # the same, a bit for each slot
-        self._chunks: dict[str, HeardChunk] = {}
+        self._tokens: dict[str, Token] = {}
+        self._chunks = _Chunks(self._hear)
         self._quality: dict[tuple[str, int], Quality] = {}
         self._joined: dict[tuple[str, str], bool] = {}
         for slot_id, slot in enumerate(slots):
             for alternative in slot.alternatives:
                 self._tables[slot.language].index(slot_id, alternative)
         # First parts of words that may be split, and the two letters that may follow each.
-        self.heads: dict[str, set[str]] = defaultdict(set)
+        heads: dict[str, set[str]] = defaultdict(set)
         for table in self._tables.values():
             for head, following in table.heads.items():
-                self.heads[head] |= following
+                heads[head] |= following
+        self._heads = {head: frozenset(following) for head, following in heads.items()}
 
-    def heard(self, chunks: Sequence[str]) -> list[HeardChunk]:
-        """Tokens of each chunk; remembered. Afterwards ``slots_of`` knows what they fill."""
-        known = self._chunks
-        try:
-            return [known[chunk] for chunk in chunks]
-        except KeyError:
-            return [known.get(chunk) or self._learn(chunk) for chunk in chunks]
+    def heard(self, chunks: Iterable[str]) -> list[HeardChunk]:
+        """Tokens of each chunk; remembered. Spaces around a chunk do not matter."""
+        return list(map(self._chunks.__getitem__, chunks))
 
     def quality(self, word: str, slot_id: int) -> Quality:
         """How well ``word`` fills a slot that ``slots_of`` says it fills."""
         return self._quality[word, slot_id]
 
-    def join(self, first: str, second: str) -> str | None:
-        """The word that two neighbours make if they were one («за пущу»), if a phrase has it.
+    def join(self, token: Token, following: Token) -> Token | None:
+        """A token that is also the word which it makes with the next one («за пущу»).
 
         Only whole words that need no further guess count: a word that the dictionary lists,
-        elsewhere one that stands in a phrase in this form or another. ``heads`` says where to
-        ask.
+        elsewhere one that stands in a phrase in this form or another. ``Token.heads`` says where
+        to ask. ``None`` if no phrase has such a word.
         """
+        first, second = token.word, following.word
         joined = first + second
         if len(joined) < MIN_JOINED_LENGTH:
             return None
@@ -92,7 +132,10 @@ class Vocabulary:
             if len(self._joined) >= MAX_REMEMBERED:
                 self._joined.clear()
             known = self._joined[first, second] = self._learn_joined(first, second)
-        return joined if known else None
+        if not known:
+            return None
+        slots = token.slots | self.slots_of[joined]
+        return replace(token, slots=slots, mask=_mask(slots), joined=joined)
 
     def _learn_joined(self, first: str, second: str) -> bool:
         joined = first + second
@@ -119,12 +162,6 @@ class Vocabulary:
             short and is_known(first, language) and is_known(second, language)
         )
 
-    def _learn(self, chunk: str) -> HeardChunk:
-        if len(self._chunks) >= MAX_REMEMBERED:
-            self._chunks.clear()
-        heard = self._chunks[chunk] = self._hear(chunk)
-        return heard
-
     def _hear(self, chunk: str) -> HeardChunk:
         analysed = analyse_chunk(chunk)
         words: list[str] = []
@@ -139,10 +176,22 @@ class Vocabulary:
                 words += parts
                 breaks += [token.break_before if at == 0 else NO_BREAK]
                 breaks += [NO_BREAK] * (len(parts) - 1)
-        plain = len(words) == 1 and not (breaks[0] or analysed.break_after or analysed.asks)
-        return HeardChunk(
-            tuple(words), tuple(breaks), analysed.break_after, analysed.asks, not plain
-        )
+        tokens = tuple(self._token(word) for word in words)
+        only = tokens[0] if len(tokens) == 1 else None
+        broken = tuple(breaks) if any(breaks) else ()
+        marked = only is None or bool(broken or analysed.break_after or analysed.asks)
+        return HeardChunk(tokens, only, broken, analysed.break_after, analysed.asks, marked)
+
+    def _token(self, word: str) -> Token:
+        token = self._tokens.get(word)
+        if token is None:
+            slots = self.slots_of.get(word, _NOTHING)
+            heads = self._heads.get(word, _NO_HEADS)
+            if len(self._tokens) >= MAX_REMEMBERED:
+                self._tokens.clear()
+            token = Token(word, slots, _mask(slots), heads, bool(slots or heads))
+            self._tokens[word] = token
+        return token
 
     def _said(self, word: str) -> list[list[tuple[str, str]]]:
         """Positions of a token, each with the (word, language) pairs that it may stand for."""
@@ -220,7 +269,6 @@ class Vocabulary:
 
     def _remember(self, word: str, found: dict[int, Quality]) -> None:
         self.slots_of[word] = frozenset(found)
-        self.mask_of[word] = sum(1 << slot for slot in found)
         for slot, quality in found.items():
             self._quality[word, slot] = quality
 
@@ -237,3 +285,7 @@ class Vocabulary:
 
     def _is_other_word(self, word: str) -> bool:
         return any(is_known(word, language) for language in self._languages)
+
+
+def _mask(slots: frozenset[int]) -> int:
+    return sum(1 << slot for slot in slots)
