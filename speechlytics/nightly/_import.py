@@ -111,6 +111,7 @@ def import_transcripts(
         writer.add(batch)
         writer.publish()
         store.replace_rules([{**row, "run_id": run_id} for row in packs.rules_table()])
+        writer.tidy()
     return taken
 
 

@@ -55,5 +55,6 @@ def import_vcons(
         writer.add(batch)
         writer.publish()
         store.replace_rules([{**row, "run_id": run_id} for row in calls.packs.rules_table()])
+        writer.tidy()
     taken.refused += [refusal.why for refusal in calls.refused]
     return taken

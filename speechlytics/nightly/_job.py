@@ -18,6 +18,7 @@ from typing import Any
 
 from speechlytics import __version__
 from speechlytics.config import Config, digest
+from speechlytics.errors import StoreError
 from speechlytics.nightly._known import KnownCalls
 from speechlytics.nightly._night import (
     MakeRunner,
@@ -95,6 +96,7 @@ def run(
             todo = _Todo(tasks(night, store, selection, vcons), tally)
             publisher = _Publisher(writer, config, tally, progress)
             _work(night, store, todo, publisher, tally, make_runner, vcons)
+            _tidy(writer)
             writer.sweep()
         except BaseException:
             record.write("stopped", tally)
@@ -130,6 +132,14 @@ def _work(
         for analysis in rescored(store, todo.to_rescore, todo.days, matcher, phrases):
             publisher.add(analysis)
         publisher.flush()
+
+
+def _tidy(writer: Writer) -> None:
+    """Leave few files per day; on a full disk the night's calls are stored all the same."""
+    try:
+        writer.tidy()
+    except StoreError as error:
+        log.warning("files were not merged, the next night does it: %s", error)
 
 
 class _Todo:

@@ -117,6 +117,7 @@ def rescore(
             build_postings(store, writer, day)
             done += len(stale)
         store.replace_rules([{**row, "run_id": run_id} for row in packs.rules_table()])
+        writer.tidy()
     return done, current
 
 

@@ -187,6 +187,8 @@ def connect(place: Place, sql: Sequence[SqlFile] | None = None) -> duckdb.DuckDB
     if read_state(place) is None:
         snapshots(place)
     connection = duckdb.connect()
+    # Files never change once written: a footer read once need not be read again.
+    connection.execute("SET parquet_metadata_cache = true")
     place.show_to(connection)
     try:
         if catalog.exists():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 import pyarrow as pa
 
@@ -101,6 +102,18 @@ def _refuse_moved(ids: CallIds, tables: Mapping[str, pa.Table], holders: list[Li
                     f"call {call_id!r} moves from {file.day} to {days[call_id]}, "
                     f"but {missing} are not given; publish all four tables"
                 )
+
+
+def crowded_days(place: Place, max_files: int) -> list[date]:
+    """Days that hold more than ``max_files`` files of a table, in order."""
+    return sorted(
+        {
+            date.fromisoformat(day)
+            for name in PARTITIONED
+            for day, live in _by_day(place, name).items()
+            if len(live) > max_files
+        }
+    )
 
 
 def plan_compaction(

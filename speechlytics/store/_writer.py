@@ -24,6 +24,8 @@ from speechlytics.store.durable import Place
 
 GRACE_S = 24 * 3600.0
 """Superseded files stay this long, for readers that still have an older catalog open."""
+TIDY_FILES = 2
+"""Files per day and table once a job is over: ten in all, and a late call rewrites no whole day."""
 SPOOL_CALLS = 64
 SPOOL_EVERY_S = 2.0
 """Finished calls are spooled when there are so many, or the last time was so long ago."""
@@ -165,6 +167,24 @@ class Writer:
         changes = _plan.plan_compaction(self._place, self._ids, chosen, max_files=max_files)
         if changes:
             self._finish(changes, [])
+
+    def tidy(self, *, max_files: int = TIDY_FILES) -> list[date]:
+        """Compact every day that holds more files: the last step of whatever adds calls.
+
+        Days that a killed job left are among them. Each day is a publication of its own, so that
+        what is done stays done.
+
+        Returns:
+            The days compacted.
+
+        Raises:
+            StoreError: the disk is full or fails; every call is published nevertheless.
+        """
+        self.publish()
+        days = _plan.crowded_days(self._place, max_files)
+        for day in days:
+            self.compact([day], max_files=max_files)
+        return days
 
     def sweep(self, min_age_s: float = GRACE_S) -> list[str]:
         """Delete superseded files and orphans of killed runs that are older than that.

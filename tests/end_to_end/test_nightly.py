@@ -202,6 +202,23 @@ def test_acoustic_night_needs_no_model(tmp_path: Path) -> None:
     assert connection is not None
 
 
+def test_a_night_that_published_often_ends_with_few_files(tmp_path: Path) -> None:
+    pipeline = make_project(tmp_path)
+    sidecar = '{"started_at": "2026-11-05T10:00:00"}'
+    for path in (tmp_path / "recordings").glob("*.json"):
+        path.write_text(sidecar)
+    settings = config.load(pipeline)
+    run_ = config.replace(settings.run, transcribe=False, publish_every_calls=1)
+    nightly.run(config.replace(settings, run=run_), nightly.Selection())
+    with Store(settings.store.path).connect() as connection:
+        files, sequence = connection.execute(
+            "SELECT max(files), max(publication) FROM store_info WHERE table_name = 'calls'"
+        ).fetchall()[0]
+        assert connection.execute("SELECT count(*) FROM calls").fetchall() == [(CALLS + 1,)]
+    assert sequence > CALLS + 1  # one a call, and one that merges
+    assert files <= 2
+
+
 def test_failed_calls_wait_until_asked_for(project: Path) -> None:
     write_wav(project.parent / "recordings" / "broken2.wav", 9)
     assert run(project, retry_failed=True).counts == {"unchanged": CALLS, "ok": 1, "failed": 1}

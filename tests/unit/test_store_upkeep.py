@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from speechlytics import schema
@@ -12,7 +17,9 @@ from speechlytics.errors import StoreError
 from speechlytics.schema import PARTITIONED
 from speechlytics.store import Store, connect, tables_from
 from speechlytics.store._layout import MAX_FILES
-from tests.store_calls import DAY, SQL, analysis
+from speechlytics.store._writer import TIDY_FILES
+from speechlytics.store.durable import intercepted
+from tests.store_calls import DAY, SQL, analysis, rows_of
 
 
 @pytest.fixture
@@ -39,6 +46,91 @@ def test_a_day_keeps_few_files_however_often_it_is_published(store: Store) -> No
         writer.compact()
     assert count(store, "SELECT DISTINCT files FROM store_info WHERE rows > 0") == [(1,)]
     assert count(store, "SELECT count(*), count(DISTINCT call_id) FROM calls") == [(24, 24)]
+
+
+def crowded(root: Path) -> Store:
+    """Two days of more files than a finished job leaves, and a day of one."""
+    made = Store(root, sql=SQL)
+    with made.writer("run") as writer:
+        for number in range(5):
+            days = [DAY, DAY + timedelta(days=1)] if number else [DAY + timedelta(days=2), DAY]
+            writer.add([analysis(f"{number}-{day}", day=day) for day in days])
+            writer.publish()
+    return made
+
+
+placed = pc.is_null(pc.field("stem"))
+
+
+def contents(store: Store) -> dict[str, list]:
+    # of a word's rows, which stand once per file, only which they are
+    return {
+        name: rows_of(store.read(name) if name != "postings" else store.read(name).filter(placed))
+        for name in PARTITIONED
+    } | {"words": sorted(set(store.read("postings").filter(~placed)["key"].to_pylist()))}
+
+
+def files_per_day(store: Store) -> dict[tuple[str, str], int]:
+    """Live files of every table and day, as the catalog names them."""
+    return {(name, day): count for name in PARTITIONED for day, count in count_rows(store, name)}
+
+
+def count_rows(store: Store, table: str) -> list[tuple[str, int]]:
+    with connect(store) as connection:
+        ((text,),) = connection.execute(
+            f"SELECT sql FROM duckdb_views() WHERE schema_name = 'live' AND view_name = '{table}'"
+        ).fetchall()
+    return list(Counter(re.findall(r"call_date=([\d-]+)", text)).items())
+
+
+def test_a_job_leaves_at_most_ten_files_a_day_and_spares_the_large_ones(tmp_path: Path) -> None:
+    store = crowded(tmp_path / "store")
+    before = contents(store)
+    with store.writer("night") as writer:
+        assert writer.tidy() == [DAY, DAY + timedelta(days=1)]
+        assert max(files_per_day(store).values()) == TIDY_FILES
+        large = max(parquet(store, "segments"), key=lambda path: path.stat().st_size)
+        assert writer.tidy() == []
+    assert len(PARTITIONED) * TIDY_FILES <= 10
+    assert contents(store) == before
+    # a late call: it is merged with the small file, the large one stays as it is
+    with store.writer("late") as writer:
+        writer.add([analysis("late")])
+        assert writer.tidy() == [DAY]
+    assert large in parquet(store, "segments")
+    assert max(files_per_day(store).values()) == TIDY_FILES
+
+
+def killed_after(steps: int) -> Callable[[str, str], None]:
+    left = iter(range(steps))
+
+    def hook(action: str, target: str) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    return hook
+
+
+def test_tidying_that_is_killed_is_done_by_the_next(tmp_path: Path) -> None:
+    steps: list[str] = []
+    source = crowded(tmp_path / "source").place.local("")
+    undisturbed = Store(shutil.copytree(source, tmp_path / "undisturbed"), sql=SQL)
+    with undisturbed.writer("night") as writer, intercepted(lambda *step: steps.append(step[0])):
+        writer.tidy()
+    expected = contents(undisturbed)
+    for number in range(0, len(steps), len(steps) // 4):
+        store = Store(shutil.copytree(source, tmp_path / str(number)), sql=SQL)
+        kill = killed_after(number)
+        with (
+            pytest.raises(KeyboardInterrupt),
+            store.writer("killed") as writer,
+            intercepted(kill),
+        ):
+            writer.tidy()
+        with store.writer("next") as writer:
+            writer.tidy()
+        assert contents(store) == expected, number
+        assert max(files_per_day(store).values()) == TIDY_FILES, number
 
 
 def parquet(store: Store, table: str) -> list[Path]:
