@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from speechlytics.phrases._languages import BREAKERS, CARRIERS, NEGATORS
@@ -92,18 +92,21 @@ def find_at(
 
 def _assignments(
     phrase: CompiledPhrase, stream: Stream, at: int, begin: int, after: int
-) -> Iterator[tuple[int, ...]]:
+) -> Iterable[tuple[int, ...]]:
     """All ways to give each slot a token within the span, around the anchor at ``at``."""
-    span = phrase.span_words
-    window = range(max(begin, at - span + 1), min(after, at + span))
-    tokens = stream.tokens
+    span, tokens = phrase.span_words, stream.tokens
+    low = max(begin, at - span + 1)
+    window = [token.slots for token in tokens[low : min(after, at + span)]]
     candidates: list[list[int]] = []
     for ordinal, slot in enumerate(phrase.slots):
-        near = [at] if ordinal == phrase.anchor else [p for p in window if slot in tokens[p].slots]
+        if ordinal == phrase.anchor:
+            candidates.append([at])
+            continue
+        near = [p for p, slots in enumerate(window, low) if slot in slots]
         if not near:
-            return
+            return ()
         candidates.append(near)
-    yield from _combine(candidates, (), at, at, phrase)
+    return _combine(candidates, (), at, at, phrase)
 
 
 def _combine(

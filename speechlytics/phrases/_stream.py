@@ -46,7 +46,7 @@ class Stream:
     found: dict[int, tuple[Any, ...]] = field(default_factory=dict)  # matches by id of the phrase
     run: int = 0
     last_end_ms: int = 0
-    others_words: int = 0
+    said_until: int = 0  # tokens of the call, of all roles, up to its last one
     _firsts: list[int] = field(default_factory=list)  # first token of each segment
     _indices: list[tuple[int, int, int]] = field(default_factory=list)  # its index, turn, run
     _chunks: dict[int, tuple[int, ...]] = field(default_factory=dict)  # chunk of each token
@@ -93,28 +93,33 @@ class Stream:
         following = self._ordinal(at) + 1
         return self._firsts[following] if following < len(self._firsts) else len(self.tokens)
 
-    def append(self, index: int, turn: int, heard: list[HeardChunk], marked: list[int]) -> int:
-        """Append the tokens of one segment; returns how many.
+    def append(
+        self, index: int, turn: int, heard: Sequence[HeardChunk], begin: int, marked: Sequence[int]
+    ) -> None:
+        """Append the tokens of one segment.
 
         Args:
             index: Of the segment in the call.
             turn: Number of its turn.
             heard: Its chunks.
-            marked: Which of them are marked.
+            begin: Ordinal of the first of them in the call.
+            marked: Ordinals in the call of those that are marked.
         """
         first = len(self.tokens)
         self._firsts.append(first)
         self._indices.append((index, turn, self.run))
         if not marked:
             self.tokens += [chunk.only for chunk in heard]  # type: ignore[misc]  # all have one
-            return len(heard)
-        self.tokens += [token for chunk in heard for token in chunk.tokens]
-        if any(heard[ordinal].only is None for ordinal in marked):
+            return
+        tokens = [chunk.only for chunk in heard]
+        if None in tokens:
             self._chunks[first] = tuple(
                 ordinal for ordinal, chunk in enumerate(heard) for _ in chunk.tokens
             )
-        self._punctuate(first, marked, heard)
-        return len(self.tokens) - first
+            self.tokens += [token for chunk in heard for token in chunk.tokens]
+        else:
+            self.tokens += tokens  # type: ignore[arg-type]  # none is None
+        self._punctuate(first, heard, begin, marked)
 
     def end_run(self) -> None:
         """What comes next is not said in one breath with what came before."""
@@ -167,28 +172,30 @@ class Stream:
         if not self.sentence_starts or self.sentence_starts[-1] != at:
             self.sentence_starts.append(at)
 
-    def _punctuate(self, first: int, marked: list[int], heard: list[HeardChunk]) -> None:
+    def _punctuate(
+        self, first: int, heard: Sequence[HeardChunk], begin: int, marked: Sequence[int]
+    ) -> None:
         """Note where the chunks of a segment that are not plain words break it."""
-        at, done, end = first, 0, len(self.tokens)
+        end = len(self.tokens)
+        ahead = first - begin  # of tokens to chunks: plain chunks are one token each
         for ordinal in marked:
-            chunk = heard[ordinal]
-            at += ordinal - done  # plain chunks in between are one token each
-            done = ordinal + 1
+            chunk = heard[ordinal - begin]
+            at = ordinal + ahead
             for before, strength in enumerate(chunk.breaks, at):
-                if strength:
-                    self._break(before, strength)
-            at += len(chunk.tokens)
+                if strength == SENTENCE:
+                    self._start_sentence(before)
+                elif strength:
+                    self.broken.add(before)
+            count = len(chunk.tokens)
+            ahead += count - 1
+            at += count
             if chunk.asks:
                 self.asking.add(bisect_left(self.sentence_starts, at))
+            if chunk.break_after == SENTENCE:
+                self._start_sentence(at)
             # A comma at the end of a segment is the recogniser's, not the speaker's.
-            if chunk.break_after == SENTENCE or (chunk.break_after and at < end):
-                self._break(at, chunk.break_after)
-
-    def _break(self, at: int, strength: int) -> None:
-        if strength == SENTENCE:
-            self._start_sentence(at)
-        else:
-            self.broken.add(at)
+            elif chunk.break_after and at < end:
+                self.broken.add(at)
 
 
 def chunks_of(segment: Segment, first: int = 0, end: int | None = None) -> list[str]:
@@ -213,32 +220,30 @@ def build_streams(
         backchannel_words: Most words of the others over which a role's words still run on.
         join_gap_ms: Longest pause over which they run on.
     """
-    streams: dict[Role, Stream] = {}
-    turn, last_role = -1, None
     chunks, ends = _chunks_of_all(segments)
     heard = vocabulary.heard(chunks)
     marked = [at for at, chunk in enumerate(heard) if chunk.marked]
-    begin = met = 0
+    streams: dict[Role, Stream] = {}
+    turn, last = -1, None
+    begin = met = said = 0
     for index, (segment, end) in enumerate(zip(segments, ends, strict=True)):
-        if segment.role != last_role:
-            turn, last_role = turn + 1, segment.role
-        stream = streams.get(segment.role)
+        role, start_ms, end_ms = segment.role, segment.start_ms, segment.end_ms
+        stream = streams.get(role)
+        if stream is not last or stream is None:
+            turn += 1
         if stream is None:
-            stream = streams[segment.role] = Stream(segment.role, vocabulary)
+            stream = streams[role] = Stream(role, vocabulary)
         elif (
-            stream.others_words > backchannel_words
-            or segment.start_ms - stream.last_end_ms > join_gap_ms
+            said - stream.said_until > backchannel_words
+            or start_ms - stream.last_end_ms > join_gap_ms
         ):
             stream.end_run()
         first, met = met, bisect_left(marked, end, met)
-        own = [at - begin for at in marked[first:met]]
-        count = stream.append(index, turn, heard[begin:end], own)
-        begin = end
-        stream.last_end_ms = max(stream.last_end_ms, segment.end_ms)
-        stream.others_words = 0
-        for other in streams.values():
-            if other is not stream:
-                other.others_words += count
+        before = len(stream.tokens)
+        stream.append(index, turn, heard[begin:end], begin, marked[first:met])
+        said += len(stream.tokens) - before
+        stream.said_until, last, begin = said, stream, end
+        stream.last_end_ms = max(stream.last_end_ms, end_ms)
     for stream in streams.values():
         stream.close()
     return list(streams.values())
