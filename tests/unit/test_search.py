@@ -89,6 +89,25 @@ def test_macro_finds_the_same_by_a_form_that_was_said(store: Store) -> None:
         assert connection.execute("FROM search('неслыханное')").fetchall() == []
 
 
+@pytest.mark.parametrize(
+    ("words", "calls"),
+    [
+        ("«Перезвоните», — завтра?!", {"a", "b"}),
+        ("ЗАВТРА_перезвоните/завтра", {"a", "b"}),
+        ("'refund', you'", {"c"}),
+        ("😀 שלום…", {"d"}),
+        ("завтра договор", set()),
+        ("?! 😀", set()),
+    ],
+)
+def test_macro_sees_words_in_whatever_is_around_them(
+    store: Store, words: str, calls: set[str]
+) -> None:
+    with store.connect() as connection:
+        found = connection.execute("SELECT call_id FROM search($1)", [words]).fetchall()
+    assert {call_id for (call_id,) in found} == calls
+
+
 def test_replaced_and_removed_calls_are_not_found(tmp_path: Path) -> None:
     made = Store(tmp_path / "store")
     with made.writer("one") as writer:
