@@ -8,9 +8,10 @@ Times are integer milliseconds from the start of the recording; an interval is h
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -189,12 +190,67 @@ class Word:
     probability: float | None = None
 
 
+class StoredWords(Sequence[Word]):
+    """Words of one segment out of columns; a :class:`Word` is made when it is asked for.
+
+    Of most stored words nobody needs more than the text, and a tuple of records costs several
+    times what reading the columns does.
+
+    Args:
+        texts: The words of this segment.
+        columns: Starts (ms), ends (ms) and probabilities of the words of many segments; arrays
+            or lists.
+        first: Index into ``columns`` of the first word of this segment.
+    """
+
+    __slots__ = ("_columns", "_first", "texts")
+
+    def __init__(self, texts: list[str], columns: tuple[Any, Any, Any], first: int) -> None:
+        self.texts = texts
+        self._columns = columns
+        self._first = first
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @overload
+    def __getitem__(self, at: int) -> Word: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Word, ...]: ...
+    def __getitem__(self, at: int | slice) -> Word | tuple[Word, ...]:
+        if isinstance(at, slice):
+            return tuple(self[one] for one in range(*at.indices(len(self.texts))))
+        if at < 0:
+            at += len(self.texts)
+        text, place = self.texts[at], self._first + at
+        return Word(text, *(_plain(column[place]) for column in self._columns))
+
+    def __iter__(self) -> Iterator[Word]:
+        return iter(self[:])
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, StoredWords | tuple):
+            return tuple(self) == tuple(other)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """One stretch of transcribed speech of one role.
 
     ``segment_id`` is the ordinal in the call by ``(start_ms, channel)``. ``words`` may be
-    empty for an imported transcript without word times.
+    empty for an imported transcript without word times; of a stored segment they are
+    :class:`StoredWords`.
     """
 
     segment_id: int
@@ -208,7 +264,7 @@ class Segment:
     no_speech_prob: float | None = None
     compression_ratio: float | None = None
     suspect: Suspect | None = None
-    words: tuple[Word, ...] = ()
+    words: Sequence[Word] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,20 @@ _RECORDING_COLUMNS = tuple(
 )
 
 
+_HEARD_COLUMNS = (
+    "call_id",
+    "segment_id",
+    "channel",
+    "role",
+    "start_ms",
+    "end_ms",
+    "text",
+    "language",
+    "suspect",
+    "words",
+)  # what phrases and context look at; the rest of a segment stays where it is
+
+
 def rescored(
     store: Store,
     wanted: Mapping[str, Recording | None],
@@ -130,7 +144,7 @@ def _day_tables(
     objects that the matcher wants of it.
     """
     rows = store.read("calls", days=[day], call_ids=call_ids).to_pylist()
-    segments = store.read("segments", days=[day], call_ids=call_ids)
+    segments = store.read("segments", days=[day], call_ids=call_ids, columns=_HEARD_COLUMNS)
     silences = store.read("silences", days=[day], call_ids=call_ids)
     parts = []
     for first in range(0, len(rows), BATCH_CALLS):

@@ -18,7 +18,7 @@ from typing import Any
 
 from speechlytics.phrases._text import SENTENCE
 from speechlytics.phrases._vocabulary import HeardChunk, Token, Vocabulary
-from speechlytics.records import Role, Segment
+from speechlytics.records import Role, Segment, StoredWords
 
 
 @dataclass(slots=True)
@@ -200,8 +200,11 @@ class Stream:
 
 def chunks_of(segment: Segment, first: int = 0, end: int | None = None) -> list[str]:
     """The chunks ``first``…``end - 1`` of a segment: timed words, else what spaces separate."""
-    if segment.words:
-        return [word.word.strip() for word in segment.words[first:end]]
+    words = segment.words
+    if isinstance(words, StoredWords):
+        return [text.strip() for text in words.texts[first:end]]
+    if words:
+        return [word.word.strip() for word in words[first:end]]
     return segment.text.split()[first:end]
 
 
@@ -254,8 +257,11 @@ def _chunks_of_all(segments: Sequence[Segment]) -> tuple[list[str], list[int]]:
     chunks: list[str] = []
     ends: list[int] = []
     for segment in segments:
-        if segment.words:
-            chunks += [word.word for word in segment.words]
+        words = segment.words
+        if isinstance(words, StoredWords):
+            chunks += words.texts
+        elif words:
+            chunks += [word.word for word in words]
         else:
             chunks += segment.text.split()
         ends.append(len(chunks))

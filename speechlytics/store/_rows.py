@@ -171,7 +171,7 @@ def _segments(batch: Sequence[CallAnalysis], run_id: str) -> pa.Table:
     return _table(SEGMENTS, columns)
 
 
-def _words(per_segment: Sequence[tuple[Word, ...]]) -> pa.Array:
+def _words(per_segment: Sequence[Sequence[Word]]) -> pa.Array:
     offsets = [0, *accumulate(map(len, per_segment))]
     words = list(chain.from_iterable(per_segment))
     struct = WORDS.value_type

@@ -218,3 +218,23 @@ def test_a_broken_sql_file_is_named_and_the_old_catalog_stays(store: Store, tmp_
         Store(store.place.root, sql=[*SQL, wrong]).refresh()
     with connect(store) as connection:
         assert connection.execute("SELECT count(*) FROM long_ones").fetchall() == [(2,)]
+
+
+def test_words_of_a_stored_segment_are_those_of_the_record(store: Store) -> None:
+    publish(store, *ANALYSES)
+    segments = store.read_segments(DAY)
+    compared = 0
+    for a in ANALYSES:
+        if a.recording.call_date != DAY or a.transcript is None:
+            continue
+        for stored, record in zip(
+            segments[a.recording.call_id], a.transcript.segments, strict=True
+        ):
+            assert len(stored.words) == len(record.words)
+            assert tuple(stored.words) == tuple(record.words)
+            assert hash(stored) == hash(record)
+            if record.words:
+                assert stored.words[-1] == record.words[-1]
+                assert stored.words[1:] == tuple(record.words[1:])
+                compared += 1
+    assert compared
