@@ -25,8 +25,7 @@ Stems = frozenset[str]
 PLACES = """
 WITH wanted AS (SELECT unnest($1::VARCHAR[]) AS key, unnest($2::INTEGER[]) AS word),
 places AS (
-    SELECT postings.call_date, postings.call_id, postings.segment_id,
-        any_value(postings.start_ms) AS start_ms
+    SELECT postings.call_date, postings.call_id, postings.segment_id
     FROM postings
     JOIN wanted USING (key)
     WHERE {days} AND ($4 IS NULL OR postings.role = $4)
@@ -37,7 +36,7 @@ SELECT call_date, call_id, segment_id, calls.started_local, calls.recording_uri
 FROM places
 JOIN calls USING (call_date, call_id)
 WHERE {days}
-ORDER BY calls.started_at DESC, call_id, start_ms, segment_id
+ORDER BY calls.started_at DESC, call_id, segment_id
 """
 # Only the calls that are shown: by their ids, few row groups of the long table are read.
 SEGMENTS = """
@@ -116,8 +115,11 @@ def search(
             # Literal days: only those leave other days' files closed.
             between = f"call_date BETWEEN DATE '{first.isoformat()}' AND DATE '{last.isoformat()}'"
             places = connection.execute(PLACES.replace("{days}", between), parameters).fetchall()
-            for at in range(0, len(places), SHOWN_AT_ONCE):
-                moments = _moments(connection, places[at : at + SHOWN_AT_ONCE], stems, language)
+            # text is what costs: of no more places than are shown, unless some drop out
+            wanted = SHOWN_AT_ONCE if language else limit - len(found)
+            at_once = min(SHOWN_AT_ONCE, max(1, wanted))
+            for at in range(0, len(places), at_once):
+                moments = _moments(connection, places[at : at + at_once], stems, language)
                 found += moments[: limit - len(found)]
                 if len(found) >= limit:
                     return found
