@@ -191,11 +191,15 @@ def build_postings(store: Store, writer: Writer, day: date) -> int:
     Returns:
         How many calls that were.
     """
-    said = store.read("segments", days=[day], columns=["call_id", "text"])
-    said = said.filter(pc.match_substring_regex(said["text"], r"[\p{L}\p{N}]"))
-    found = store.read("postings", days=[day], columns=["call_id"])
-    spoken, found = (set(rows["call_id"].unique().to_pylist()) for rows in (said, found))
-    missing = sorted(spoken - found)
+    said, found = (
+        set(store.read(name, days=[day], columns=["call_id"])["call_id"].unique().to_pylist())
+        for name in ("segments", "postings")
+    )
+    if said <= found:
+        return 0
+    texts = store.read("segments", days=[day], call_ids=said - found, columns=["call_id", "text"])
+    spoken = texts.filter(pc.match_substring_regex(texts["text"], r"[\p{L}\p{N}]"))
+    missing = sorted(spoken["call_id"].unique().to_pylist())
     if missing:
         writer.publish(
             {name: store.read(name, days=[day], call_ids=missing) for name in ("calls", "segments")}

@@ -21,6 +21,14 @@ from speechlytics.phrases._vocabulary import HeardChunk, Token, Vocabulary
 from speechlytics.records import Role, Segment, StoredWords
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """Chunks of a call, and the token of each that has just one."""
+
+    chunks: list[HeardChunk]
+    only: list[Token | None]
+
+
 @dataclass(slots=True)
 class Stream:
     """What one role said, token by token.
@@ -94,32 +102,34 @@ class Stream:
         return self._firsts[following] if following < len(self._firsts) else len(self.tokens)
 
     def append(
-        self, index: int, turn: int, heard: Sequence[HeardChunk], begin: int, marked: Sequence[int]
+        self, index: int, turn: int, heard: _Heard, begin: int, end: int, marked: Sequence[int]
     ) -> None:
         """Append the tokens of one segment.
 
         Args:
             index: Of the segment in the call.
             turn: Number of its turn.
-            heard: Its chunks.
-            begin: Ordinal of the first of them in the call.
-            marked: Ordinals in the call of those that are marked.
+            heard: All chunks of the call.
+            begin: Ordinal of the segment's first chunk.
+            end: Ordinal of the first chunk after it.
+            marked: Ordinals of its marked chunks.
         """
         first = len(self.tokens)
         self._firsts.append(first)
         self._indices.append((index, turn, self.run))
+        only = heard.only[begin:end]
         if not marked:
-            self.tokens += [chunk.only for chunk in heard]  # type: ignore[misc]  # all have one
+            self.tokens += only  # type: ignore[arg-type]  # chunks without marks have one token
             return
-        tokens = [chunk.only for chunk in heard]
-        if None in tokens:
+        if None in only:
+            chunks = heard.chunks[begin:end]
             self._chunks[first] = tuple(
-                ordinal for ordinal, chunk in enumerate(heard) for _ in chunk.tokens
+                ordinal for ordinal, chunk in enumerate(chunks) for _ in chunk.tokens
             )
-            self.tokens += [token for chunk in heard for token in chunk.tokens]
+            self.tokens += [token for chunk in chunks for token in chunk.tokens]
         else:
-            self.tokens += tokens  # type: ignore[arg-type]  # none is None
-        self._punctuate(first, heard, begin, marked)
+            self.tokens += only  # type: ignore[arg-type]  # none is None
+        self._punctuate(first - begin, heard.chunks, marked)
 
     def end_run(self) -> None:
         """What comes next is not said in one breath with what came before."""
@@ -172,14 +182,14 @@ class Stream:
         if not self.sentence_starts or self.sentence_starts[-1] != at:
             self.sentence_starts.append(at)
 
-    def _punctuate(
-        self, first: int, heard: Sequence[HeardChunk], begin: int, marked: Sequence[int]
-    ) -> None:
-        """Note where the chunks of a segment that are not plain words break it."""
+    def _punctuate(self, ahead: int, heard: Sequence[HeardChunk], marked: Sequence[int]) -> None:
+        """Note where the chunks of the last segment that are not plain words break it.
+
+        ``ahead`` is how far its tokens are ahead of its chunks: plain chunks are one token each.
+        """
         end = len(self.tokens)
-        ahead = first - begin  # of tokens to chunks: plain chunks are one token each
         for ordinal in marked:
-            chunk = heard[ordinal - begin]
+            chunk = heard[ordinal]
             at = ordinal + ahead
             for before, strength in enumerate(chunk.breaks, at):
                 if strength == SENTENCE:
@@ -224,8 +234,9 @@ def build_streams(
         join_gap_ms: Longest pause over which they run on.
     """
     chunks, ends = _chunks_of_all(segments)
-    heard = vocabulary.heard(chunks)
-    marked = [at for at, chunk in enumerate(heard) if chunk.marked]
+    every = vocabulary.heard(chunks)
+    heard = _Heard(every, [chunk.only for chunk in every])
+    marked = [at for at, chunk in enumerate(every) if chunk.marked]
     streams: dict[Role, Stream] = {}
     turn, last = -1, None
     begin = met = said = 0
@@ -243,7 +254,7 @@ def build_streams(
             stream.end_run()
         first, met = met, bisect_left(marked, end, met)
         before = len(stream.tokens)
-        stream.append(index, turn, heard[begin:end], begin, marked[first:met])
+        stream.append(index, turn, heard, begin, end, marked[first:met])
         said += len(stream.tokens) - before
         stream.said_until, last, begin = said, stream, end
         stream.last_end_ms = max(stream.last_end_ms, end_ms)
