@@ -16,8 +16,9 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+from speechlytics.phrases._heard import HeardChunk, Token
 from speechlytics.phrases._text import SENTENCE
-from speechlytics.phrases._vocabulary import HeardChunk, Token, Vocabulary
+from speechlytics.phrases._vocabulary import Vocabulary
 from speechlytics.records import Role, Segment, StoredWords
 
 

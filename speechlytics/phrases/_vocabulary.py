@@ -8,12 +8,13 @@ rarest word was heard. Words that a recogniser split in two («за пущу») 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from rapidfuzz import fuzz
 
 from speechlytics.phrases._grammar import Slot
+from speechlytics.phrases._heard import Chunks, HeardChunk, Token
 from speechlytics.phrases._keys import DICTIONARIES, is_known
 from speechlytics.phrases._languages import NEGATORS
 from speechlytics.phrases._lookup import MIN_JOINED_LENGTH, Lookup, Quality
@@ -26,58 +27,6 @@ MAX_REMEMBERED = 1_000_000  # chunks; a year of a contact centre has fewer
 
 _NOTHING: frozenset[int] = frozenset()
 _NO_HEADS: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Token:
-    """One word as the phrases see it; each distinct word is one object.
-
-    Attributes:
-        word: The word, normalised.
-        slots: Slots that it fills.
-        mask: The same, a bit for each slot.
-        heads: Two letters with which the next word must start to make one word with this.
-        notable: Whether any of the above is there; most words mean nothing to the phrases.
-        joined: The word that it makes with the next one, if a recogniser split them.
-    """
-
-    word: str
-    slots: frozenset[int]
-    mask: int
-    heads: frozenset[str]
-    notable: bool
-    joined: str | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HeardChunk:
-    """Tokens of one chunk of text and the punctuation around them.
-
-    ``only`` is the token of a chunk that has just one; ``breaks`` is the punctuation before each
-    token, empty if there is none. ``marked``: anything but one word without punctuation.
-    """
-
-    tokens: tuple[Token, ...]
-    only: Token | None
-    breaks: tuple[int, ...]
-    break_after: int
-    asks: bool
-    marked: bool
-
-
-class _Chunks(dict[str, HeardChunk]):
-    """Chunks that were met, the others being worked out when they are looked up."""
-
-    __slots__ = ("_hear",)
-
-    def __init__(self, hear: Callable[[str], HeardChunk]) -> None:
-        self._hear = hear
-
-    def __missing__(self, chunk: str) -> HeardChunk:
-        if len(self) >= MAX_REMEMBERED:
-            self.clear()
-        heard = self[chunk] = self._hear(chunk)
-        return heard
 
 
 class Vocabulary:
@@ -95,7 +44,7 @@ class Vocabulary:
         self._tables = {language: Lookup(language) for language in languages}
         self.slots_of: dict[str, frozenset[int]] = {}  # of every word heard that fills any
         self._tokens: dict[str, Token] = {}
-        self._chunks = _Chunks(self._hear)
+        self._chunks = Chunks(self._hear, MAX_REMEMBERED)
         self._quality: dict[tuple[str, int], Quality] = {}
         self._joined: dict[tuple[str, str], bool] = {}
         for slot_id, slot in enumerate(slots):
