@@ -73,9 +73,14 @@ def _precision_recall(group: str, of: str, *, right: int, wrong: int, missed: in
 
 
 def _phrases(truth: TrueCall, seen: Observed, labelled: frozenset[str]) -> Counted:
-    """Turn level: a category is found if one of its hits falls into the labelled turn."""
+    """Turn level: a category is found if one of its hits falls into the labelled turn.
+
+    Contact topics are left out: a call has a topic, not a turn (:func:`_topics`), and hints of it
+    may fire anywhere.
+    """
     if truth.phrases is None:
         return
+    labelled -= seen.known_topics
     placed = [
         (hit.rule_id, hit.category, turn)
         for hit in seen.fired
