@@ -34,7 +34,6 @@ AIMS: dict[tuple[str, str], tuple[Literal["≥", "≤"], float]] = {
     ("store", "search command, newest 20: raw scan takes so many times longer"): ("≥", 15),
     ("store", "search macro, newest 20: raw scan takes so many times longer"): ("≥", 15),
     ("store", "unresolved of all days, ms"): ("≤", 20_000),
-    ("growth", "memory, 100 calls / 10 calls"): ("≤", 1.1),
 }
 WANTED = {
     ("whole_job", "base, CPU"): "the model size that the aim names: `--model base --calls 4`",
