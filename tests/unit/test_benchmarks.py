@@ -26,10 +26,10 @@ def test_a_missed_aim_is_said_to_be_missed(monkeypatch: pytest.MonkeyPatch) -> N
     row = {
         "benchmark": "growth", "variant": "v", "command": "c", "note": "n", "commit": "1",
         "at": "2026-11-22T00:00:00", "machine": "m",
-        "figures": {"memory, 100 calls / 10 calls": 2.0},
+        "figures": {"memory, 1000 calls / 100 calls": 2.0},
     }  # fmt: skip
     monkeypatch.setattr(results, "latest", lambda: [row])
-    assert "| memory, 100 calls / 10 calls | 2 | ≤ 1.1 | **no** |" in table.page()
+    assert "| memory, 1000 calls / 100 calls | 2 | ≤ 1.1 | **no** |" in table.page()
 
 
 def test_only_the_last_run_of_a_variant_counts(
