@@ -3,6 +3,7 @@
 работа*            words that start so (at least three letters)
 =обещаю            this very form, no other
 звоню|пишу         one of these
+%VERB+1per         a word of these grammemes (Russian and Ukrainian)
 @manager           one of a word list of the pack's ``[words]``
 звоню ... вчера    up to six other words between
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from speechlytics.phrases._keys import DICTIONARIES, unknown_grammemes
 from speechlytics.phrases._languages import NEGATORS
 from speechlytics.phrases._text import numeral_words, words
 
@@ -20,12 +22,15 @@ SLACK_WORDS = 3  # other words that may stand between the words of a phrase
 GAP_WORDS = 6  # other words that may stand where a phrase says "..."
 
 Mode = Literal["exact", "stem", "fuzzy"]
-Kind = Literal["form", "garbled_form", "stem", "fuzzy", "prefix"]
+Kind = Literal["form", "garbled_form", "stem", "fuzzy", "prefix", "grammemes"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Alternative:
-    """One word that fills a slot, and how far from it a heard word may be."""
+    """One word that fills a slot, and how far from it a heard word may be.
+
+    Of the kind ``grammemes`` every word that the dictionary gives all of ``word`` ("VERB+1per").
+    """
 
     kind: Kind
     word: str
@@ -120,6 +125,8 @@ def _slots(part: str, language: str, mode: Mode, lists: dict[str, tuple[str, ...
 
 
 def _choice(choice: str, language: str, mode: Mode) -> list[frozenset[Alternative]]:
+    if choice.startswith("%"):
+        return [frozenset({_grammemes(choice, language)})]
     body = choice.removeprefix("=").removesuffix("*")
     prefix, exact = choice.endswith("*"), choice.startswith("=")
     positions: list[frozenset[Alternative]] = []
@@ -140,6 +147,20 @@ def _choice(choice: str, language: str, mode: Mode) -> list[frozenset[Alternativ
             )
         positions[-1] = frozenset({Alternative("prefix", stem)})
     return positions
+
+
+def _grammemes(choice: str, language: str) -> Alternative:
+    if language not in DICTIONARIES:
+        raise PhraseProblem(
+            f"{choice!r}: grammemes are known for {' and '.join(sorted(DICTIONARIES))} only"
+        )
+    unknown = unknown_grammemes(choice[1:], language)
+    if unknown:
+        raise PhraseProblem(
+            f"{choice!r}: {', '.join(unknown)} is no grammeme of the OpenCorpora tagset, "
+            "which writes 'VERB', 'INFN', '1per', 'futr', 'Name'"
+        )
+    return Alternative("grammemes", choice[1:])
 
 
 def _alternative(word: str, language: str, mode: Mode, *, exact: bool) -> Alternative:

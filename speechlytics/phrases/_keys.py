@@ -10,6 +10,8 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import Any
 
+MIN_GRAMMEME_SCORE = 0.25  # a word is taken for a verb only where it often is one
+MIN_GUESSED_LENGTH = 6  # letters of a word that the dictionary does not list
 MIN_PARSE_SCORE = 0.02  # parses below are guesses that no speaker means
 _SNOWBALL = {"en": "english", "hu": "hungarian"}
 DICTIONARIES = frozenset({"ru", "uk"})  # languages whose dictionary tells a word from a garble
@@ -58,6 +60,30 @@ def word_keys(word: str, language: str) -> frozenset[str]:
 def is_known(word: str, language: str) -> bool:
     """Whether a dictionary lists ``word``; ``False`` for languages without one."""
     return language in DICTIONARIES and bool(_morph(language).word_is_known(word))
+
+
+@lru_cache(maxsize=400_000)
+def grammemes(word: str, language: str) -> tuple[frozenset[str], ...]:
+    """Grammemes (OpenCorpora tagset) of each likely reading of ``word``; empty without a
+    dictionary. A word that no dictionary lists is read by its prefix and ending
+    («перепривяжу»), if it is long enough for that.
+    """
+    if language not in DICTIONARIES:
+        return ()
+    parses = _morph(language).parse(word)
+    if not parses[0].is_known and len(word) < MIN_GUESSED_LENGTH:
+        return ()
+    return tuple(
+        frozenset(parse.tag.grammemes)
+        for parse in parses
+        if language == "uk" or parse.score >= MIN_GRAMMEME_SCORE  # Ukrainian readings are unranked
+    )
+
+
+def unknown_grammemes(written: str, language: str) -> list[str]:
+    """Which of the grammemes of "VERB+1per" the tagset of ``language`` does not know."""
+    known = _morph(language).TagClass.KNOWN_GRAMMEMES
+    return [part for part in written.split("+") if part not in known]
 
 
 def _belarusian_stem(word: str) -> str:

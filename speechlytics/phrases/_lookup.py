@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from rapidfuzz import fuzz, process
 
 from speechlytics.phrases._grammar import MIN_PREFIX, Alternative
-from speechlytics.phrases._keys import DICTIONARIES, word_keys
+from speechlytics.phrases._keys import DICTIONARIES, grammemes, word_keys
 from speechlytics.records import MatchKind
 
 MIN_FUZZY_LENGTH = 5
@@ -40,6 +40,7 @@ class Lookup:
     heads: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _keys: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     _prefixes: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    _grammemes: dict[frozenset[str], list[int]] = field(default_factory=lambda: defaultdict(list))
     _fuzzy: _Forms = field(default_factory=dict)
     _fuzzy_prefixes: _Forms = field(default_factory=dict)
     _near: _Forms = field(default_factory=dict)
@@ -47,6 +48,9 @@ class Lookup:
     def index(self, slot: int, alternative: Alternative) -> None:
         """Let ``alternative`` fill ``slot``."""
         word = alternative.word
+        if alternative.kind == "grammemes":
+            self._grammemes[frozenset(word.split("+"))].append(slot)
+            return
         if alternative.kind == "prefix":
             self._prefixes[word].append(slot)
             if len(word) >= MIN_FUZZY_PREFIX:
@@ -80,6 +84,14 @@ class Lookup:
         longest = max(map(len, self._prefixes), default=0)
         for length in range(MIN_PREFIX, min(len(word), longest) + 1):
             yield from self._prefixes.get(word[:length], ())
+
+    def inflected(self, word: str) -> Iterator[int]:
+        """Slots of the grammemes that a reading of ``word`` has."""
+        if self._grammemes:
+            readings = grammemes(word, self.language)
+            for wanted, slots in self._grammemes.items():
+                if any(wanted <= reading for reading in readings):
+                    yield from slots
 
     def garbled(self, word: str, cutoff: float) -> Iterator[tuple[int, float]]:
         """Slots that ``word`` fills if it was misheard, with the likeness."""

@@ -124,10 +124,11 @@ def _compile_rule(rule: Rule, ids: dict[Slot, int], usage: Counter[Slot]) -> Com
 def _compile_phrase(
     phrase: Phrase, rule: Rule, ids: dict[Slot, int], usage: Counter[Slot], *, excepting: bool
 ) -> CompiledPhrase:
-    def rarity(ordinal: int) -> tuple[bool, bool, int]:
+    def rarity(ordinal: int) -> tuple[bool, bool, bool, int]:
         slot = phrase.slots[ordinal]
+        any_verb = any(alternative.kind == "grammemes" for alternative in slot.alternatives)
         shortest = min(len(alternative.word) for alternative in slot.alternatives)
-        return slot.negator, shortest < _SHORT_WORD, usage[slot]
+        return slot.negator, any_verb, shortest < _SHORT_WORD, usage[slot]
 
     slots = tuple(ids[slot] for slot in phrase.slots)
     return CompiledPhrase(

@@ -224,7 +224,7 @@ class Vocabulary:
     def _compare(self, word: str, language: str) -> dict[int, Quality]:
         table = self._tables[language]
         found = table.whole(word)
-        for slot in table.prefixed(word):
+        for slot in (*table.prefixed(word), *table.inflected(word)):
             found.setdefault(slot, ("stem", 100.0))
         if not self._is_other_word(word):
             for slot, score in table.garbled(word, self._cutoff):

@@ -51,6 +51,8 @@ def one(body: str) -> str:
         (one('any = ["да", "да"]'), ["twice"]),
         (one('any = ["@missing"]'), ["@missing", "[words]"]),
         (one('any = ["а*"]'), ["too short"]),
+        (one('any = ["%VERB+1st"]'), ["%VERB+1st", "1st", "grammeme"]),
+        (one('any = ["%VERB"]\nlanguage = "en"'), ["%VERB", "ru and uk"]),
         (one('any = ["что-то|это"]'), ["single words"]),
         (one('any = ["да"]\nlanguage = "xx"'), ["language", "'xx'"]),
         (one('any = ["да"]\nmatch = "regex"'), ["rule 'r'", "regex"]),
