@@ -64,9 +64,10 @@ def is_known(word: str, language: str) -> bool:
 
 @lru_cache(maxsize=400_000)
 def grammemes(word: str, language: str) -> tuple[frozenset[str], ...]:
-    """Grammemes (OpenCorpora tagset) of each likely reading of ``word``; empty without a
-    dictionary. A word that no dictionary lists is read by its prefix and ending
-    («перепривяжу»), if it is long enough for that.
+    """Grammemes (OpenCorpora tagset) of each likely reading of ``word``; none without a dictionary.
+
+    A word that the dictionary does not list is read by its prefix and ending («перепривяжу»), if
+    it is long enough for that.
     """
     if language not in DICTIONARIES:
         return ()
