@@ -210,6 +210,11 @@ class StoredWords(Sequence[Word]):
         self._columns = columns
         self._first = first
 
+    def columns(self) -> tuple[Sequence[Any], ...]:
+        """Texts, starts (ms), ends (ms) and probabilities of these words."""
+        here = slice(self._first, self._first + len(self.texts))
+        return (self.texts, *(column[here] for column in self._columns))
+
     def __len__(self) -> int:
         return len(self.texts)
 
