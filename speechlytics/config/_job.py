@@ -77,7 +77,7 @@ class RunConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     call_timeout_s: Positive = 600
     call_memory_mb: Positive = 2048
     attempts: Positive = 2
-    publish_every_calls: Positive = 2000
+    publish_every_calls: Positive = 20_000
     publish_every_s: Positive = 900
     transcribe: bool = True
     runner: Literal["local", "ray"] = "local"

@@ -41,8 +41,8 @@ def snapshots(place: Place) -> tuple[State, list[Snapshot]]:
         )
     found = []
     for name in TABLES:
-        delta = _delta.load(place, name, state.versions.get(name))
-        found.append(Snapshot(name, int(delta.version()), tuple(_delta.live_files(delta))))
+        version, files = _delta.files_of(place, name, state.versions.get(name))
+        found.append(Snapshot(name, version, tuple(files)))
     return state, found
 
 

@@ -86,6 +86,22 @@ def live_files(delta: DeltaTable) -> list[LiveFile]:
     return sorted(files, key=lambda f: f.path)
 
 
+def files_of(place: Place, table: str, at: int | None = None) -> tuple[int, list[LiveFile]]:
+    """A table's version (the latest, or ``at``) and its files; a writer remembers the last list.
+
+    Raises:
+        StoreError: it is not there, or its log cannot be read.
+    """
+    delta = load(place, table, at)
+    shown = int(delta.version())
+    listed = {} if place.listed is None else place.listed
+    version, files = listed.get(table, (None, []))
+    if version != shown:
+        files = live_files(delta)
+        listed[table] = shown, files
+    return shown, files
+
+
 def create(place: Place, table: str) -> int:
     """Create a table, or add the columns that today's schema has more; return its version.
 
@@ -151,11 +167,13 @@ def commit(
         StoreError: the log cannot be written.
     """
     delta = load(place, table)
+    before = int(delta.version())
     if sequence is not None and (delta.transaction_version(APP_ID) or 0) >= sequence:
-        return int(delta.version())
+        return before
+    new, gone = list(add), list(remove)
     now_ms = int(time.time() * 1000)
-    actions: list[AddAction | RemoveAction] = [_add(f, now_ms) for f in add]
-    actions += [RemoveAction(f.path, True, now_ms, f.size, _partition(f)) for f in remove]
+    actions: list[AddAction | RemoveAction] = [_add(f, now_ms) for f in new]
+    actions += [RemoveAction(f.path, True, now_ms, f.size, _partition(f)) for f in gone]
     step("commit", table)
     try:
         delta.create_write_transaction(
@@ -173,7 +191,22 @@ def commit(
         raise StoreError(f"{place.uri(table)}: commit failed: {error}") from error
     delta.update_incremental()
     _sync_log(place, table)
-    return int(delta.version())
+    version = int(delta.version())
+    if version == before + 1:
+        _relist(place, table, version, new, gone)
+    return version
+
+
+def _relist(
+    place: Place, table: str, version: int, new: list[LiveFile], gone: list[LiveFile]
+) -> None:
+    """Bring the remembered list to a version that is ours alone: reading it takes longer."""
+    listed = {} if place.listed is None else place.listed
+    before, files = listed.pop(table, (None, []))
+    if before == version - 1:
+        paths = {file.path for file in gone}
+        files = [*(file for file in files if file.path not in paths), *new]
+        listed[table] = version, sorted(files, key=lambda file: file.path)
 
 
 def _partition(file: LiveFile) -> dict[str, str | None]:

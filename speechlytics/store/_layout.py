@@ -138,10 +138,10 @@ def _without(table: str, rows: pa.Table, call_ids: pa.Array) -> pa.Table:
 
 
 def _in_order(table: str, parts: list[pa.Table]) -> pa.Table:
-    """Rows in file order; rows that are sorted already are not moved."""
+    """Rows in file order; rows that are sorted already are not moved, nor files of other calls."""
     if table == _postings.TABLE:
         return _postings.in_order(parts)
-    rows = pa.concat_tables(parts)
+    rows = pa.concat_tables(sorted(parts, key=lambda part: str(part.column("call_id")[0])))
     keys = [(name, "ascending") for name in ORDER[table]]
     indices = pc.sort_indices(rows.select([k for k, _ in keys]), sort_keys=keys).to_numpy()
     if bool((indices[1:] > indices[:-1]).all()):

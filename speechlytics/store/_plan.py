@@ -48,8 +48,8 @@ def plan(
             for day in sorted({*old_days, *new}):
                 day_rows = new.get(day, rows.slice(0, 0))
                 partition = Partition(name, day, tuple(live[name].get(day, ())))
-                # A call has postings only where it is: elsewhere the long column is not read.
-                gone = call_ids if name != "postings" or day in old_days else nobody
+                # A call has rows only where its row of calls is: elsewhere nothing is looked for.
+                gone = call_ids if day in old_days else nobody
                 changes[name].append(change_day(ids, partition, day_rows, gone))
     except Exception as error:
         discard(place, _merged(changes))
@@ -83,7 +83,7 @@ def discard(place: Place, changes: Mapping[str, Change]) -> None:
 
 def _by_day(place: Place, table: str) -> dict[str, list[LiveFile]]:
     files: dict[str, list[LiveFile]] = defaultdict(list)
-    for file in _delta.live_files(_delta.load(place, table)):
+    for file in _delta.files_of(place, table)[1]:
         files[file.day or ""].append(file)
     return files
 

@@ -153,7 +153,6 @@ def _commit_all(place: Place, journal: Mapping[str, Any], state: State) -> dict[
     versions = dict(state.versions)
     sequence = journal["sequence"]
     changes = {name: _change(actions) for name, actions in journal["tables"].items()}
-    untouched = all(_seen(place, name) < sequence for name in changes)
     # calls last: to whoever reads the Delta tables themselves, a call is there when it is whole.
     for name in sorted(changes, key=lambda n: n == "calls"):
         add, remove = changes[name].add, changes[name].remove
@@ -164,11 +163,10 @@ def _commit_all(place: Place, journal: Mapping[str, Any], state: State) -> dict[
                 place, name, add, remove, sequence=sequence, run_id=journal["run_id"]
             )
         except _delta.Conflict:
-            if untouched:
+            if all(_seen(place, name) < sequence for name in changes):
                 place.remove(JOURNAL)
                 discard(place, changes)
             raise
-        untouched = False
     return versions
 
 

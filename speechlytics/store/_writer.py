@@ -26,9 +26,12 @@ GRACE_S = 24 * 3600.0
 """Superseded files stay this long, for readers that still have an older catalog open."""
 TIDY_FILES = 2
 """Files per day and table once a job is over: ten in all, and a late call rewrites no whole day."""
-SPOOL_CALLS = 64
+SPOOL_CALLS = 256
 SPOOL_EVERY_S = 2.0
 """Finished calls are spooled when there are so many, or the last time was so long ago."""
+PUBLISH_BYTES = 96 << 20
+"""Spooled calls are published when they take so much memory, however few they are: 2,400 calls of
+800 words, or 13,000 short ones, so that most days are written once and never merged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Writer:
     """The one writer of a store, for as long as :meth:`Store.writer` is open."""
 
     def __init__(self, place: Place, sql: Sequence[SqlFile] | None, run_id: str) -> None:
-        self._place, self._run_id = replace(place, opened={}), run_id
+        self._place, self._run_id = replace(place, opened={}, listed={}), run_id
         self._builder = _catalog.Builder(self._place, sql)
         self._buffer: list[CallAnalysis] = []
         self._spooled_at = -SPOOL_EVERY_S
@@ -74,7 +77,8 @@ class Writer:
         """Spool finished calls: they survive a kill and appear with the next publication.
 
         Calls that come fast are spooled together (an append costs as much as 20 calls); a kill
-        in the two seconds meanwhile makes them be redone.
+        in the two seconds meanwhile makes them be redone. What waits is published when it takes
+        :data:`PUBLISH_BYTES`, so that memory stays flat.
 
         Raises:
             StoreError: the disk is full or fails.
@@ -83,6 +87,7 @@ class Writer:
         idle = time.monotonic() - self._spooled_at >= SPOOL_EVERY_S
         if len(self._buffer) >= SPOOL_CALLS or (self._buffer and idle):
             self.flush()
+            self._publish_much()
 
     def flush(self) -> None:
         """Spool what :meth:`add` still holds back."""
@@ -91,10 +96,15 @@ class Writer:
             self._buffer.clear()
 
     def add_tables(self, tables: Mapping[str, pa.Table]) -> None:
-        """Spool rows of whole calls, one table per partitioned table."""
+        """Spool rows of whole calls, one table per partitioned table; otherwise as :meth:`add`."""
         check(tables, complete=True)
         self.flush()
         self._append(tables)
+        self._publish_much()
+
+    def _publish_much(self) -> None:
+        if self._spool.size >= PUBLISH_BYTES:
+            self.publish()
 
     def _append(self, tables: Mapping[str, pa.Table]) -> None:
         self._spool.append(tables)
@@ -120,8 +130,9 @@ class Writer:
         spooled = self._spool.rotate()
         published = None
         if spooled:
-            frames = [frame for path in spooled for frame in _spool.read(path)]
+            frames = [frame for path in spooled for frame in self._spool.take(path)]
             published = self._commit(_spool.merge(frames), spooled)
+        self._spool.published()
         self._pending.clear()
         if tables is not None:
             check(tables)

@@ -97,6 +97,7 @@ class Place:
             it a folder in the user's cache.
         opened: Delta tables kept open by a writer (opening one costs more than writing a call
             a hundred times); ``None`` opens afresh each time.
+        listed: Likewise the version and the files of each table.
     """
 
     root: str
@@ -104,6 +105,7 @@ class Place:
     filesystem: pafs.FileSystem = None
     work_folder: str | None = None
     opened: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+    listed: dict[str, tuple[int, list[Any]]] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         root = self.root.rstrip("/") or "/"
