@@ -83,8 +83,14 @@ def grammemes(word: str, language: str) -> tuple[frozenset[str], ...]:
 
 def unknown_grammemes(written: str, language: str) -> list[str]:
     """Which of the grammemes of "VERB+1per" the tagset of ``language`` does not know."""
-    known = _morph(language).TagClass.KNOWN_GRAMMEMES
-    return [part for part in written.split("+") if part not in known]
+    return [part for part in written.split("+") if part not in _tagset(language)]
+
+
+@cache
+def _tagset(language: str) -> frozenset[str]:
+    # The tag class itself forgets: all languages share it, and the last one loaded wins.
+    tags = _morph(language).dictionary.gramtab
+    return frozenset().union(*(tag.grammemes for tag in tags))
 
 
 def _belarusian_stem(word: str) -> str:
