@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -97,19 +97,34 @@ def _leaves(path: str, type_: pa.DataType) -> list[tuple[str, pa.DataType]]:
 
 
 def write(
-    place: Place, table: str, rows: pa.Table, day: str | None, rows_per_group: int
+    place: Place, table: str, parts: Iterable[pa.Table], day: str | None, rows_per_group: int
 ) -> LiveFile:
-    """Write rows (with or without the hive key) as one new file; commits nothing."""
+    """Write rows (with or without the hive key) as one new file; commits nothing.
+
+    Args:
+        place: The store.
+        table: Which table.
+        parts: The rows in order, a part at a time; a part's last row group may be a short one.
+        day: Its partition, if it has any.
+        rows_per_group: Rows per row group at most.
+    """
     schema = file_schema(table)
-    inner = pa.Table.from_arrays([rows.column(n) for n in schema.names], schema=schema)
     path = new_file_name(table, day)
-    options = {**encoding(schema), "row_group_size": rows_per_group}
-    size = place.write_parquet(f"{table}/{path}", inner, options)
-    low = high = None
-    if "call_id" in schema.names and inner.num_rows:
-        bounds = pc.min_max(inner.column("call_id")).as_py()
-        low, high = bounds["min"], bounds["max"]
-    return LiveFile(path, size, inner.num_rows, day, low, high)
+    rows, bounds = 0, list[str]()
+
+    def counted() -> Iterator[pa.Table]:
+        nonlocal rows
+        for part in parts:
+            rows += part.num_rows
+            if "call_id" in schema.names and part.num_rows:
+                found = pc.min_max(part.column("call_id")).as_py().values()
+                bounds.extend(bound for bound in found if bound is not None)
+            yield pa.Table.from_arrays([part.column(n) for n in schema.names], schema=schema)
+
+    name, options = f"{table}/{path}", encoding(schema)
+    size = place.write_parquet(name, schema, counted(), rows_per_group, options)
+    low, high = (min(bounds), max(bounds)) if bounds else (None, None)
+    return LiveFile(path, size, rows, day, low, high)
 
 
 def read(place: Place, table: str, file: LiveFile, columns: list[str] | None = None) -> pa.Table:

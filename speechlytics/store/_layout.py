@@ -8,9 +8,10 @@ often a night publishes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -118,8 +119,7 @@ def change_day(
     parts = [part for part in [*parts, rows] if part.num_rows]
     add: tuple[LiveFile, ...] = ()
     if parts:
-        ordered = _in_order(table, parts)
-        add = (_files.write(place, table, ordered, partition.day, _group_rows(table, ordered)),)
+        add = (_write(place, table, parts, partition.day),)
     return Change(add, (*stale, *merged))
 
 
@@ -137,22 +137,39 @@ def _without(table: str, rows: pa.Table, call_ids: pa.Array) -> pa.Table:
     return rows.filter(pc.invert(pc.is_in(rows.column("call_id"), value_set=call_ids)))
 
 
-def _in_order(table: str, parts: list[pa.Table]) -> pa.Table:
-    """Rows in file order; rows that are sorted already are not moved, nor files of other calls."""
+def _write(place: Place, table: str, parts: list[pa.Table], day: str) -> LiveFile:
     if table == _postings.TABLE:
-        return _postings.in_order(parts)
+        kinds = [_postings.in_order(parts)]
+        return _files.write(place, table, kinds, day, _postings.ROWS_PER_GROUP)
+    # Files of other calls follow each other as they are.
     rows = pa.concat_tables(sorted(parts, key=lambda part: str(part.column("call_id")[0])))
+    size = _group_rows(rows)
+    return _files.write(place, table, in_order(table, rows, size), day, size)
+
+
+def in_order(table: str, rows: pa.Table, size: int) -> Iterator[pa.Table]:
+    """Rows in file order, ``size`` at a time: a sorted copy of them all would be as large again.
+
+    Rows that are sorted already are not moved at all.
+    """
     keys = [(name, "ascending") for name in ORDER[table]]
-    indices = pc.sort_indices(rows.select([k for k, _ in keys]), sort_keys=keys).to_numpy()
-    if bool((indices[1:] > indices[:-1]).all()):
-        return rows
-    return rows.take(indices)
+    order = pc.sort_indices(rows.select([k for k, _ in keys]), sort_keys=keys).to_numpy()
+    if bool((order[1:] > order[:-1]).all()):
+        yield rows
+        return
+    if rows.num_rows > size:
+        moved = np.abs(order.astype(np.int64) - np.arange(len(order))).max()
+        if moved > size:  # else what a group needs lies close together
+            rows = rows.combine_chunks()
+    for first in range(0, len(order), size):
+        chosen = order[first : first + size]
+        low = int(chosen.min())
+        near = rows.slice(low, int(chosen.max()) + 1 - low)
+        yield near.take(pa.array(chosen - low))
 
 
-def _group_rows(table: str, rows: pa.Table) -> int:
+def _group_rows(rows: pa.Table) -> int:
     """Rows per row group, so that a group holds :data:`CALLS_PER_GROUP` calls or few long ones."""
-    if table == _postings.TABLE:
-        return _postings.ROWS_PER_GROUP
     calls = max(1, int(pc.count_distinct(rows.column("call_id")).as_py()))
     count: int = rows.num_rows
     return min(max(1, -(-count * CALLS_PER_GROUP // calls)), MAX_GROUP_ROWS)

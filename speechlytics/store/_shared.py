@@ -74,7 +74,7 @@ def put(place: Place, table: SharedTable, rows: pa.Table, *, replace_all: bool =
         add: list[LiveFile] = []
         try:
             if merged.num_rows:
-                add = [_files.write(place, table, merged, None, ROWS_PER_GROUP)]
+                add = [_files.write(place, table, [merged], None, ROWS_PER_GROUP)]
             if add or stale:
                 _delta.commit(place, table, add, stale)
         except _delta.Conflict:
@@ -158,7 +158,9 @@ def remove_calls(place: Place, table: SharedTable, call_ids: Sequence[str]) -> i
     if stale:
         merged = pa.concat_tables(kept)
         try:
-            add = [_files.write(place, table, merged, None, ROWS_PER_GROUP)] if len(merged) else []
+            add = (
+                [_files.write(place, table, [merged], None, ROWS_PER_GROUP)] if len(merged) else []
+            )
         except OSError as error:
             raise StoreError(f"{place.uri(table)}: cannot be written: {error}") from error
         _delta.commit(place, table, add, stale)

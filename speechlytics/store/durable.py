@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -187,7 +187,14 @@ class Place:
         with self.filesystem.open_output_stream(self.path(name)) as stream:
             stream.write(data)
 
-    def write_parquet(self, name: str, table: pa.Table, options: Mapping[str, Any]) -> int:
+    def write_parquet(
+        self,
+        name: str,
+        schema: pa.Schema,
+        parts: Iterable[pa.Table],
+        rows_per_group: int,
+        options: Mapping[str, Any],
+    ) -> int:
         """Write an immutable Parquet file (``options`` as pyarrow's); return its size in bytes.
 
         Nothing refers to it until a commit does, so it needs no temporary name; when writing
@@ -198,8 +205,12 @@ class Place:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         try:
             step("write", name)
-            with self.filesystem.open_output_stream(path) as stream:
-                pq.write_table(table, stream, **options)
+            with (
+                self.filesystem.open_output_stream(path) as stream,
+                pq.ParquetWriter(stream, schema, **options) as writer,
+            ):
+                for part in parts:
+                    writer.write_table(part, rows_per_group)
             if self.is_local:
                 sync_file(Path(path))
         except Exception:

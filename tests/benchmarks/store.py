@@ -14,27 +14,18 @@ import re
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import date
 from functools import partial
 from pathlib import Path
 from statistics import median
 
 import duckdb
 
-from speechlytics.records import CallAnalysis
 from speechlytics.search import search
-from speechlytics.store import Store, _files, tables_from
-from speechlytics.store._postings import postings_of
-from speechlytics.store.durable import Place
+from speechlytics.store import Store
 from tests.benchmarks import results
-from tests.benchmarks.synthetic_store import Dialogues, build
+from tests.benchmarks.store_writing import writing
+from tests.benchmarks.synthetic_store import build
 
-PUBLISHED_CALLS = 2000
-"""Calls of a publication, as a run has it unless told otherwise; its own cost is told apart."""
-FILES = """
-SELECT sum(files) FROM store_info WHERE table_name NOT IN ('rules', 'reviews', 'runs', 'audit')
-"""
 SEARCHED = "потом перезвоню"
 """Two stems that some 0.4 % of the synthetic calls hold in one segment, as a phrase that somebody
 looks for; the vocabulary is small, so that each of the stems by itself is in far more."""
@@ -63,66 +54,6 @@ def files_scanned(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[in
     for some, of in re.findall(r'"Scanning Files": "(\d+)/(\d+)"', plan):
         read, every = read + int(some), every + int(of)
     return read, every
-
-
-def writing(calls: int) -> dict[str, float]:
-    """CPU per call through spool, publication and compaction, part by part."""
-    dialogues = Dialogues(seed=2)
-    analyses = [
-        dialogues.analysis(f"c{n:06}", date(2026, 11, 2), segments=10, words=100)
-        for n in range(calls)
-    ]
-    # The first time every word is new to the search index; in a year's store hardly any is.
-    first_s, _, _, _ = _write(analyses)
-    written_s, compacted_s, publication_s, files = _write(analyses)
-    return {
-        "written when every word is new, µs per call": first_s / calls * 1e6,
-        **_parts(analyses),
-        "a publication by itself, ms": publication_s * 1000,
-        "written, µs per call": written_s / calls * 1e6,
-        "compacted, µs per call": compacted_s / calls * 1e6,
-        "written and compacted, µs per call": (written_s + compacted_s) / calls * 1e6,
-        "files per day": files,
-    }
-
-
-def _parts(analyses: list[CallAnalysis]) -> dict[str, float]:
-    """CPU per call of the parts of writing."""
-    tables = tables_from(analyses, "benchmark")
-    segments = tables["segments"]
-    spent_us = {
-        "part: records to columns": cpu_ms(lambda: tables_from(analyses, "benchmark"), 2),
-        "part: postings": cpu_ms(lambda: postings_of(segments), 2),
-    }
-    tables["postings"] = postings_of(segments)
-    with tempfile.TemporaryDirectory() as scratch:
-        for name, rows in tables.items():
-            write = partial(_files.write, Place(scratch), name, rows, "2026-11-02", 5_000)
-            spent_us[f"part: Parquet of {name}"] = cpu_ms(write, 2)
-    return {f"{name}, µs": of_one / len(analyses) * 1000 for name, of_one in spent_us.items()}
-
-
-def _write(analyses: list[CallAnalysis]) -> tuple[float, float, float, float]:
-    """CPU seconds to write, to compact, and of a publication of one call; files of the day."""
-    with tempfile.TemporaryDirectory() as scratch:
-        store = Store(Path(scratch) / "store")
-        with store.writer("benchmark") as writer:
-            writer.add(
-                [replace(analyses[0], recording=replace(analyses[0].recording, call_id="x"))]
-            )
-            started = time.process_time()
-            writer.publish()
-            publication_s = time.process_time() - started
-            started = time.process_time()
-            for at in range(0, len(analyses), PUBLISHED_CALLS):
-                writer.add(analyses[at : at + PUBLISHED_CALLS])
-                writer.publish()
-            written_s = time.process_time() - started
-            started = time.process_time()
-            writer.compact()
-            compacted_s = time.process_time() - started
-        (files,) = store.connect().execute(FILES).fetchone() or (0,)
-    return written_s, compacted_s, publication_s, float(files)
 
 
 def queries(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
@@ -206,7 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--calls", type=int, default=100_000, help="to read; 0: none")
     parser.add_argument("--days", type=int, default=90)
-    parser.add_argument("--written", type=int, default=10_000, help="calls to write; 0: none")
+    parser.add_argument("--written", type=int, default=11_000, help="calls to write; 0: none")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--store", type=Path, help="an existing synthetic store")
     chosen = parser.parse_args()
