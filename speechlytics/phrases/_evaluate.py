@@ -128,12 +128,13 @@ def _admits(
 ) -> bool:
     rule = compiled.rule
     return (
+        # What costs least and refuses most comes first.
         _in_position(rule, found, context.duration_ms)
+        and (rule.after is None or _met(rule.after, found, context, earlier, after=True))
+        and (rule.before is None or _met(rule.before, found, context, earlier, after=False))
         and not _near(compiled.none, rule, found, context)
         and not _excepted(compiled.excepted, found)
         and (rule.question is None or rule.question == _asks(rule, found, context))
-        and (rule.after is None or _met(rule.after, found, context, earlier, after=True))
-        and (rule.before is None or _met(rule.before, found, context, earlier, after=False))
         and not (rule.not_after and _met(rule.not_after, found, context, earlier, after=True))
         and not (rule.not_before and _met(rule.not_before, found, context, earlier, after=False))
     )
