@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal, overload
+from typing import Any, Literal, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -210,10 +210,17 @@ class StoredWords(Sequence[Word]):
         self._columns = columns
         self._first = first
 
-    def columns(self) -> tuple[Sequence[Any], ...]:
-        """Texts, starts (ms), ends (ms) and probabilities of these words."""
-        here = slice(self._first, self._first + len(self.texts))
-        return (self.texts, *(column[here] for column in self._columns))
+    @staticmethod
+    def joined(segments: Sequence[StoredWords]) -> tuple[Sequence[Any], ...]:
+        """Texts, starts (ms), ends (ms) and probabilities of all words of segments."""
+        pieces: list[tuple[Any, int, int]] = []
+        for said in segments:
+            first, end = said._first, said._first + len(said.texts)
+            if pieces and pieces[-1][0] is said._columns and pieces[-1][2] == first:
+                first = pieces.pop()[1]
+            pieces.append((said._columns, first, end))
+        numbers = ([of[at][first:end] for of, first, end in pieces] for at in range(3))
+        return [t for said in segments for t in said.texts], *map(_one_column, numbers)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -243,6 +250,12 @@ class StoredWords(Sequence[Word]):
 
     def __repr__(self) -> str:
         return repr(tuple(self))
+
+
+def _one_column(parts: list[Any]) -> Sequence[Any]:
+    if parts and all(isinstance(part, np.ndarray) for part in parts):
+        return cast("Sequence[Any]", np.concatenate(parts))
+    return [value for part in parts for value in part]
 
 
 def _plain(value: Any) -> Any:

@@ -209,23 +209,22 @@ def _word_columns(words: Sequence[Word]) -> tuple[list[Any], ...]:
     )
 
 
-def _stored_columns(per_segment: Sequence[Sequence[Word]]) -> tuple[list[Any], ...] | None:
+def _stored_columns(per_segment: Sequence[Sequence[Word]]) -> tuple[Sequence[Any], ...] | None:
     """The columns that the words come from; ``None`` if some are records."""
     stored = [words for words in per_segment if isinstance(words, StoredWords)]
-    if sum(map(len, stored)) != sum(map(len, per_segment)):
+    if len(stored) < len(per_segment) and sum(map(len, stored)) < sum(map(len, per_segment)):
         return None
-    parts = [words.columns() for words in stored]
-    return tuple(list(chain.from_iterable(part[at] for part in parts)) for at in range(4))
+    return StoredWords.joined(stored)
 
 
-def _values(values: list[Any], field: pa.Field) -> pa.Array:
+def _values(values: Any, field: pa.Field) -> pa.Array:
     """A column of words; numbers without a missing one take half the time through numpy."""
-    if field.name == "word":
+    if field.name == "word" or isinstance(values, np.ndarray):
         return pa.array(values, field.type)
-    try:
-        return pa.array(np.fromiter(values, field.type.to_pandas_dtype(), len(values)))
-    except TypeError:  # a missing probability
-        return pa.array(values, field.type)
+    numbers = np.fromiter(values, field.type.to_pandas_dtype(), len(values))
+    # numpy takes a missing probability for "not a number"; no other number is
+    missing = field.name == "probability" and bool(np.isnan(numbers).any())
+    return pa.array(values if missing else numbers, field.type)
 
 
 def _silences(batch: Sequence[CallAnalysis], run_id: str) -> pa.Table:
