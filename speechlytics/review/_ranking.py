@@ -21,10 +21,10 @@ KEPT_CALLS = 400_000
 """Calls of all rankings kept in memory: about 2 kB each."""
 ANY_SCORE = -1_000_000
 SETTLED = (
-    # Chains need the days around; nothing else does. So they are found first.
-    "CREATE TABLE chain AS SELECT * FROM contact_chain() WHERE {between}",
-    """CREATE OR REPLACE MACRO contact_chain(window_days := 7, since := NULL) AS TABLE
-       SELECT * FROM chain""",
+    # Links need the days around; nothing else does. So they are found first.
+    "CREATE TABLE links AS SELECT * FROM contact_links() WHERE {between}",
+    """CREATE OR REPLACE MACRO contact_links(window_days := 7, since := NULL) AS TABLE
+       SELECT * FROM links""",
     "{narrow}",
     # Both the score and the alerts look at every silence: they are judged once.
     "CREATE TABLE judged_silences AS FROM long_silences()",

@@ -6,13 +6,15 @@
 --
 -- A word or two that ask nothing, or a short turn with a word of consent.
 CREATE OR REPLACE MACRO consents(words) AS
-    words NOT LIKE '%?%' AND (
-        words NOT LIKE '% % %'
-        OR words NOT LIKE '% % % % % % %' AND regexp_matches(
+    CASE
+        WHEN words LIKE '%?%' THEN false
+        WHEN words NOT LIKE '% % %' THEN true
+        WHEN words LIKE '% % % % % % %' THEN false
+        ELSE regexp_matches(
             lower(words),
             '(^|[^\p{L}])(да|давай|давайте|хорошо|ладно|окей|ок|конечно|пожалуйста|добро|жду|подожду'
             || '|добре|гаразд|звичайно|чекаю|почекаю|зачекаю|так|авжеж|добра|канешне|чакаю|пачакаю'
             || '|sure|okay|ok|fine|alright|yes|yeah|go ahead|i.?ll wait|jó|rendben|oké|persze|várok|igen)'
             || '([^\p{L}]|$)'
         )
-    );
+    END;

@@ -35,7 +35,7 @@ WITH span AS (
       AND (since IS NULL OR call_date >= since::DATE)
 ),
 spoken AS (
-    SELECT call_id, role, start_ms, text
+    SELECT call_date, call_id, role, start_ms, text
     FROM segments
     WHERE role <> 'ivr' AND (since IS NULL OR call_date >= since::DATE)
 ),
@@ -43,6 +43,7 @@ spoken AS (
 -- calls that stand still are joined, where an ASOF join would sort every segment there is
 around AS (
     SELECT
+        span.call_date,
         span.call_id,
         span.silence_id,
         max(spoken.start_ms) FILTER (spoken.start_ms < middle_ms) AS before_ms,
@@ -51,11 +52,12 @@ around AS (
         arg_min(text, spoken.start_ms) FILTER (spoken.start_ms >= middle_ms) AS after_text,
         arg_min(role, spoken.start_ms) FILTER (spoken.start_ms >= middle_ms) AS after_speaker
     FROM span
-    JOIN spoken USING (call_id)
-    GROUP BY span.call_id, span.silence_id
+    JOIN spoken USING (call_date, call_id)
+    GROUP BY span.call_date, span.call_id, span.silence_id
 ),
 near AS (
     SELECT
+        span.call_date,
         span.call_id,
         span.silence_id,
         max(hit.start_ms) FILTER (category = 'harmless_wait' AND role <> 'agent'
@@ -68,12 +70,14 @@ near AS (
                 AND role <> 'agent' AND hit.start_ms >= middle_ms) AS displeased_after
     FROM span
     JOIN phrase_hits AS hit
-        ON hit.call_id = span.call_id
+        ON hit.call_date = span.call_date
+        AND hit.call_id = span.call_id
         AND hit.start_ms <= span.end_ms + 1000 * context_s
         AND hit.end_ms >= span.start_ms - 1000 * context_s
     WHERE since IS NULL OR hit.call_date >= since::DATE
-    GROUP BY span.call_id, span.silence_id
+    GROUP BY span.call_date, span.call_id, span.silence_id
 ),
+-- CASE, not AND, before what reads words: AND works out both sides
 placed AS (
     SELECT
         span.*,
@@ -87,18 +91,21 @@ placed AS (
         coalesce(
             kind = 'silence' AND (before_speaker <> 'agent' OR announced IS NOT TRUE)
             AND (wait_asked_ms >= before_ms - 1000 * consent_s
-                 OR (before_speaker <> 'agent' AND asks_for_time(before_text))), false
+                 OR CASE WHEN kind = 'silence' AND before_speaker <> 'agent'
+                         THEN asks_for_time(before_text) END), false
         ) AS asked_to_wait,
         coalesce(refused_after, false) AS refused_after,
         coalesce(pleased_after, false) AS pleased_after,
         coalesce(displeased_after, false) AS displeased_after,
-        coalesce(consents(before_text), false) AS agreed_before,
-        coalesce(position <> 'trailing' AND after_speaker <> 'agent'
-                 AND asks_if_anyone_is_there(after_text), false) AS waited_in_vain,
-        coalesce(before_speaker = 'agent' AND says_line_is_bad(before_text), false) AS line_lost
+        coalesce(CASE WHEN announced OR coalesce(span.before_role, before_speaker) = 'customer'
+                      THEN consents(before_text) END, false) AS agreed_before,
+        coalesce(CASE WHEN position <> 'trailing' AND after_speaker <> 'agent'
+                      THEN asks_if_anyone_is_there(after_text) END, false) AS waited_in_vain,
+        coalesce(CASE WHEN before_speaker = 'agent' THEN says_line_is_bad(before_text) END, false)
+            AS line_lost
     FROM span
-    LEFT JOIN around USING (call_id, silence_id)
-    LEFT JOIN near USING (call_id, silence_id)
+    LEFT JOIN around USING (call_date, call_id, silence_id)
+    LEFT JOIN near USING (call_date, call_id, silence_id)
 ),
 judged AS (
     SELECT
@@ -149,7 +156,7 @@ judged AS (
             ELSE 0.4  -- nobody knows who waited for whom: mono, or no transcript
         END AS situation
     FROM placed
-    LEFT JOIN calls USING (call_id)
+    LEFT JOIN calls USING (call_date, call_id)
 )
 SELECT
     call_id,

@@ -4,14 +4,15 @@
 -- example: FROM search('перезвоните завтра', most := 20)
 -- needs:
 --
--- A word is looked up as it was said somewhere in the store (postings with a key '=WORD'), which
--- gives its stems; their postings are the segments. A form that nobody ever said is unknown here:
--- `speechlytics search` knows it all the same. postings are sorted by key, so little is read; a
--- literal `since` leaves earlier days closed. most: the newest so many; the text of no others is
--- read, where a LIMIT behind the macro comes too late for that. Of words, the first 60 count.
+-- A word is looked up as it was said somewhere in the store (postings with a key '*WORD'), which
+-- gives its stems; their postings are the segments, and those with the key '#' say which call a
+-- number stands for. A form that nobody ever said is unknown here: `speechlytics search` knows it
+-- all the same. postings are sorted by key, so little is read; a literal `since` leaves earlier
+-- days closed. most: the newest so many; the text of no others is read, where a LIMIT behind the
+-- macro comes too late for that. Of words, the first 60 count.
 CREATE OR REPLACE MACRO search(words, since := NULL, most := NULL) AS TABLE
 WITH wanted AS MATERIALIZED (
-    SELECT '=' || word AS key, 1::BIGINT << (row_number() OVER () - 1) AS bit
+    SELECT '*' || word AS key, 1::BIGINT << (row_number() OVER () - 1) AS bit
     FROM (
         SELECT DISTINCT unnest(regexp_extract_all(
             translate(lower(words), 'ёў’ʼ`', 'еу'''''''),
@@ -26,7 +27,8 @@ WITH wanted AS MATERIALIZED (
     )
 ),
 -- each step is small before the next begins, and what it found tells which files and row groups
--- the next one opens: left alone, the planner joins the long tables first
+-- the next one opens: left alone, the planner joins the long tables first. It takes a list for
+-- short, whatever is in it; so what was found comes as one
 stems AS MATERIALIZED (
     SELECT postings.stem AS key, bit_or(wanted.bit) AS bits
     FROM postings
@@ -34,31 +36,31 @@ stems AS MATERIALIZED (
     WHERE since IS NULL OR postings.call_date >= since::DATE
     GROUP BY postings.stem
 ),
-places AS MATERIALIZED (
-    SELECT postings.call_date, postings.call_id, postings.segment_id
-    FROM postings
-    JOIN stems USING (key)
-    WHERE since IS NULL OR postings.call_date >= since::DATE
-    GROUP BY ALL
-    HAVING bit_or(stems.bits) = (SELECT sum(bit) FROM wanted)
+hits AS MATERIALIZED (
+    SELECT unnest(list(found), recursive := true)
+    FROM (
+        SELECT postings.call_date, postings.call_no, postings.segment_id
+        FROM postings
+        JOIN stems USING (key)
+        WHERE since IS NULL OR postings.call_date >= since::DATE
+        GROUP BY postings.call_date, postings.call_no, postings.segment_id
+        HAVING bit_or(stems.bits) = (SELECT sum(bit) FROM wanted)
+        -- only those of the newest days can be shown: of a day with enough hits on later ones, none
+        QUALIFY most IS NULL OR rank() OVER (ORDER BY postings.call_date DESC) <= most
+    ) AS found
 ),
--- of so many hits only those of the newest days can be shown; the planner takes a list for short
--- and so lets the hits choose the row groups of the long tables, not the other way round
-shown AS MATERIALIZED (
-    SELECT unnest(list({
-        'call_date': call_date, 'call_id': call_id, 'segment_id': segment_id
-    }), recursive := true)
-    FROM places
-    SEMI JOIN (
-        SELECT call_date, sum(count(*)) OVER (ORDER BY call_date DESC) - count(*) AS newer
-        FROM places
-        GROUP BY call_date
-        QUALIFY most IS NULL OR newer < most
-    ) USING (call_date)
+places AS MATERIALIZED (
+    SELECT unnest(list(found), recursive := true)
+    FROM (
+        SELECT hits.call_date, postings.call_id, hits.segment_id
+        FROM hits
+        JOIN postings USING (call_date, call_no)
+        WHERE postings.key = '#' AND (since IS NULL OR postings.call_date >= since::DATE)
+    ) AS found
 ),
 newest AS MATERIALIZED (
-    SELECT shown.*, calls.started_at, calls.started_local, calls.recording_uri
-    FROM shown
+    SELECT places.*, calls.started_at, calls.started_local, calls.recording_uri
+    FROM places
     JOIN calls USING (call_date, call_id)
     WHERE since IS NULL OR calls.call_date >= since::DATE
     ORDER BY call_date DESC, calls.started_at DESC, call_id, segment_id

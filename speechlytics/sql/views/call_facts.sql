@@ -2,30 +2,32 @@
 -- question: What did each call come to, in the figures that all KPIs add up?
 -- grain: one row per call
 -- example: SELECT call_id, unresolved, dead_air_ms, sentiment FROM call_facts WHERE call_date >= '2026-10-01' LIMIT 20;
--- needs: unresolved_calls, call_sentiment, long_silences, contact_chain
+-- needs: unresolved_calls, call_sentiment, long_silences, contact_links
 --
 -- What cannot be known for a call is NULL and leaves averages alone: a call that was not transcribed
 -- is neither resolved nor unresolved. Dead air here is unannounced silence of 10 s or more.
 CREATE OR REPLACE VIEW call_facts AS
 WITH standing AS (
     SELECT
+        call_date,
         call_id,
         sum(duration_ms) FILTER (kind = 'silence' AND announced IS NOT TRUE) AS dead_air_ms,
         count(*) FILTER (severity IS NOT NULL) AS silence_alerts,
         max(harm) FILTER (severity IS NOT NULL) AS worst_harm
     FROM long_silences()
     WHERE position = 'inner'
-    GROUP BY call_id
+    GROUP BY call_date, call_id
 ),
 heard AS (
     SELECT
+        call_date,
         call_id,
         bool_or(category = 'greeting') AS greeted,
         bool_or(category = 'identification') AS identified,
         bool_or(category = 'closing_question') AS closed
     FROM phrase_hits
     WHERE category IN ('greeting', 'identification', 'closing_question')
-    GROUP BY call_id
+    GROUP BY call_date, call_id
 )
 SELECT
     calls.call_id,
@@ -55,11 +57,11 @@ SELECT
     CASE WHEN judged THEN coalesce(heard.identified, false) END AS identified,
     CASE WHEN judged THEN coalesce(heard.closed, false) END AS closed,
     call_sentiment.sentiment,
-    CASE WHEN chain.call_id IS NOT NULL THEN chain.previous_call_id IS NOT NULL END AS repeats,
-    chain.repeat_confirmed
+    CASE WHEN link.call_id IS NOT NULL THEN link.previous_call_id IS NOT NULL END AS repeats,
+    link.repeat_confirmed
 FROM (SELECT *, status = 'ok' AND transcript_source IS NOT NULL AS judged FROM calls) AS calls
-LEFT JOIN standing USING (call_id)
-LEFT JOIN heard USING (call_id)
-LEFT JOIN unresolved_calls USING (call_id)
-LEFT JOIN call_sentiment USING (call_id)
-LEFT JOIN contact_chain() AS chain USING (call_id);
+LEFT JOIN standing USING (call_date, call_id)
+LEFT JOIN heard USING (call_date, call_id)
+LEFT JOIN unresolved_calls USING (call_date, call_id)
+LEFT JOIN call_sentiment USING (call_date, call_id)
+LEFT JOIN contact_links() AS link USING (call_date, call_id);

@@ -9,6 +9,7 @@
 CREATE OR REPLACE VIEW call_sentiment AS
 WITH felt AS (
     SELECT
+        call_date,
         call_id,
         CASE WHEN category IN ('sentiment_positive', 'thanks_resolved', 'resolution_confirmed')
              THEN 1 ELSE -1 END AS sign,
@@ -33,7 +34,7 @@ counted AS (
         arg_max(sign, start_ms) AS last_sign,
         arg_max(matched_text, start_ms) AS last_words
     FROM calls
-    LEFT JOIN felt USING (call_id)
+    LEFT JOIN felt USING (call_date, call_id)
     WHERE status = 'ok' AND transcript_source IS NOT NULL
     GROUP BY calls.call_id, calls.call_date, calls.csat
 )

@@ -9,13 +9,13 @@
 -- calls that came before the store began or from another number.
 CREATE OR REPLACE VIEW repeat_contacts AS
 WITH mentioned AS (
-    SELECT call_id, arg_min(matched_text, start_ms) AS mention, min(start_ms) AS mention_ms
+    SELECT call_date, call_id, arg_min(matched_text, start_ms) AS mention, min(start_ms) AS mention_ms
     FROM phrase_hits
     WHERE category = 'repeat_contact_mention'
-    GROUP BY call_id
+    GROUP BY call_date, call_id
 ),
 chained AS (
-    SELECT call_id, previous_call_id, hours_since_previous, chain_id, chain_position
+    SELECT call_date, call_id, previous_call_id, hours_since_previous, chain_id, chain_position
     FROM contact_chain()
     WHERE contact = 'repeat'
 )
@@ -34,7 +34,8 @@ SELECT
     calls.agent_id,
     calls.recording_uri
 FROM calls
-LEFT JOIN chained USING (call_id)
-LEFT JOIN mentioned USING (call_id)
-LEFT JOIN (SELECT call_id, topic FROM call_topics WHERE main) AS main USING (call_id)
+LEFT JOIN chained USING (call_date, call_id)
+LEFT JOIN mentioned USING (call_date, call_id)
+LEFT JOIN (SELECT call_date, call_id, topic FROM call_topics WHERE main) AS main
+    USING (call_date, call_id)
 WHERE chained.call_id IS NOT NULL OR mentioned.call_id IS NOT NULL;

@@ -2,7 +2,7 @@
 -- question: Which rules can be trusted, by QA's verdicts and by what customers did next?
 -- grain: one row per rule
 -- example: SELECT rule_id, calls, precision, repeat_share FROM rule_performance ORDER BY calls DESC;
--- needs: contact_chain, reason_weights
+-- needs: contact_links, reason_weights
 --
 -- A rule that says "unresolved" (weight above zero) is confirmed by that verdict and refuted by
 -- "resolved"; a rule below zero the other way round; one without weight is judged like the former.
@@ -45,11 +45,11 @@ judged AS (
             WHEN 'unresolved' THEN weight.weight >= 0
             WHEN 'resolved' THEN weight.weight < 0
         END AS right,
-        chain.repeat_confirmed
+        link.repeat_confirmed
     FROM weight
     LEFT JOIN fired ON fired.rule_id = weight.rule_id
     LEFT JOIN verdict ON verdict.call_id = fired.call_id
-    LEFT JOIN contact_chain() AS chain ON chain.call_id = fired.call_id
+    LEFT JOIN contact_links() AS link ON link.call_id = fired.call_id
 )
 SELECT
     rule_id,
