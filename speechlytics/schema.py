@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 INSTANT = pa.timestamp("us", tz="UTC")
 
@@ -171,14 +171,14 @@ PHRASE_HITS = pa.schema(
 
 POSTINGS = pa.schema(
     [
-        _field("key", pa.string(), "Stem; or = and a word as it was said.", nullable=False),
-        _field("call_id", pa.string(), "Call; empty of a = key.", nullable=False),
+        _field(
+            "key", pa.string(), "Stem; or # of a call; or * and a word as said.", nullable=False
+        ),
         _CALL_DATE,
-        _field("segment_id", pa.int32(), "Segment with a word of that stem; NULL of a = key."),
-        _field("start_ms", pa.int64(), "Start of the segment, ms."),
-        _field("role", pa.string(), "Who said it."),
-        _field("stem", pa.string(), "Of a = key: a stem of the word."),
-        _RUN_ID,
+        _field("call_no", pa.int64(), "Number of the call, unique in its day; NULL of a * key."),
+        _field("segment_id", pa.int32(), "Segment with a word of that stem; NULL of others."),
+        _field("call_id", pa.string(), "Of a # key: the call of that number."),
+        _field("stem", pa.string(), "Of a * key: a stem of the word."),
     ]
 )
 
@@ -240,6 +240,8 @@ CALL_TABLES: tuple[str, ...] = ("calls", "segments", "silences", "phrase_hits")
 """What a finished call brings."""
 PARTITIONED: tuple[str, ...] = (*CALL_TABLES, "postings")
 """Tables by day: those, and what the store makes of them."""
+DERIVED: tuple[str, ...] = ("postings",)
+"""What the store makes of other tables: of another layout than today's it is made anew."""
 TABLES: dict[str, pa.Schema] = {
     "calls": CALLS,
     "segments": SEGMENTS,

@@ -24,20 +24,29 @@ Stems = frozenset[str]
 
 PLACES = """
 WITH wanted AS (SELECT unnest($1::VARCHAR[]) AS key, unnest($2::INTEGER[]) AS word),
-places AS (
-    SELECT postings.call_date, postings.call_id, postings.segment_id
+hits AS MATERIALIZED (
+    SELECT postings.call_date, postings.call_no, postings.segment_id
     FROM postings
     JOIN wanted USING (key)
-    WHERE {days} AND ($4 IS NULL OR postings.role = $4)
+    WHERE {days}
     GROUP BY ALL
     HAVING count(DISTINCT wanted.word) = $3
+),
+places AS MATERIALIZED (
+    SELECT hits.call_date, postings.call_id, hits.segment_id
+    FROM hits
+    JOIN postings USING (call_date, call_no)
+    WHERE {days} AND postings.key = '#'
 )
 SELECT call_date, call_id, segment_id, calls.started_local, calls.recording_uri
 FROM places
 JOIN calls USING (call_date, call_id)
-WHERE {days}
+WHERE {days} AND {by_role}
 ORDER BY calls.started_at DESC, call_id, segment_id
 """
+BY_ROLE = """(call_date, call_id, segment_id) IN (
+    SELECT (call_date, call_id, segment_id) FROM segments WHERE {days} AND role = $4
+)"""
 # Only the calls that are shown: by their ids, few row groups of the long table are read.
 SEGMENTS = """
 SELECT call_id, segment_id, role, start_ms, end_ms, text, language
@@ -107,14 +116,16 @@ def search(
     if not stems:
         raise ConfigError(f"{words!r} holds no word to search for")
     keys = [(key, number) for number, one in enumerate(stems) for key in sorted(one)]
-    parameters = [[k for k, _ in keys], [n for _, n in keys], len(stems), role]
+    parameters = [[k for k, _ in keys], [n for _, n in keys], len(stems)]
+    parameters += [] if role is None else [role]
+    query = PLACES.replace("{by_role}", "true" if role is None else BY_ROLE)
     found: list[Moment] = []
     with store.connect() as connection:
-        days = [d for d in store.days() if (since or d) <= d <= (until or d)]
+        days = [d for d in store.days("postings") if (since or d) <= d <= (until or d)]
         for first, last in _newest_first(days):
             # Literal days: only those leave other days' files closed.
             between = f"call_date BETWEEN DATE '{first.isoformat()}' AND DATE '{last.isoformat()}'"
-            places = connection.execute(PLACES.replace("{days}", between), parameters).fetchall()
+            places = connection.execute(query.replace("{days}", between), parameters).fetchall()
             # text is what costs: of no more places than are shown, unless some drop out
             wanted = SHOWN_AT_ONCE if language else limit - len(found)
             at_once = min(SHOWN_AT_ONCE, max(1, wanted))
@@ -129,7 +140,10 @@ def search(
 def unsearchable_days(
     store: Store, since: date | None = None, until: date | None = None
 ) -> list[date]:
-    """Days with transcripts from before there were postings; ``rescore`` makes them searchable."""
+    """Days with transcripts from before there were postings as they are today.
+
+    ``rescore`` makes them searchable.
+    """
     silent = set(store.days("segments")) - set(store.days("postings"))
     return sorted(day for day in silent if (since or day) <= day <= (until or day))
 

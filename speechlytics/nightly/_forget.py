@@ -27,6 +27,13 @@ Cached = Callable[[Store, Iterable[str]], list[Path]]
 """Files that somebody keeps of calls beside the store."""
 
 ABOUT_CALLS = ("calls", "segments", "silences", "phrase_hits", "postings", "reviews", "audit")
+_PLACED = """(
+    SELECT named.call_id
+    FROM postings AS named
+    JOIN postings USING (call_date, call_no)
+    WHERE named.call_id IS NOT NULL
+)"""
+"""Rows of postings, each with its call; only one row of a call names it."""
 _PSEUDONYM = re.compile(r"[0-9a-f]{32}")
 
 
@@ -156,7 +163,8 @@ def _preview(store: Store, wanted: Forgettable, cached: Cached) -> Erasure:
     rows = {}
     with store.connect() as connection:
         for table in ABOUT_CALLS:
-            query = f"SELECT count(*) FROM {table} WHERE list_contains($1::VARCHAR[], call_id)"  # noqa: S608 - our names
+            mine = _PLACED if table == "postings" else table
+            query = f"SELECT count(*) FROM {mine} WHERE list_contains($1::VARCHAR[], call_id)"  # noqa: S608 - our names
             rows[table] = int(connection.execute(query, [ids]).fetchall()[0][0])
     files = {
         "review page": len(cached(store, ids)),

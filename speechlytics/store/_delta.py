@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
@@ -19,7 +19,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction
 
 from speechlytics.errors import StoreError
-from speechlytics.schema import PARTITION_KEY, PARTITIONED, SCHEMA_VERSION, TABLES
+from speechlytics.schema import DERIVED, PARTITION_KEY, PARTITIONED, SCHEMA_VERSION, TABLES
 from speechlytics.store._files import LiveFile
 from speechlytics.store.durable import Place, step, sync_file, sync_folder
 
@@ -105,30 +105,47 @@ def files_of(place: Place, table: str, at: int | None = None) -> tuple[int, list
 def create(place: Place, table: str) -> int:
     """Create a table, or add the columns that today's schema has more; return its version.
 
+    A derived table of another layout is emptied instead: it can be filled again.
+
     Raises:
         StoreError: a stored column has another type than today's schema, or is unknown to it.
     """
     if version_of(place, table) is None:
         if place.is_local:
             place.local(table).mkdir(parents=True, exist_ok=True)
-        step("commit", table)
-        DeltaTable.create(
-            place.uri(table),
-            TABLES[table],
-            mode="ignore",
-            partition_by=[PARTITION_KEY] if table in PARTITIONED else None,
-            configuration=CONFIGURATION,
-            storage_options=dict(place.storage_options),
-            commit_properties=_metadata(None, None),
-        )
-        _sync_log(place, table)
+        _create(place, table, "ignore")
     delta = load(place, table)
+    if table in DERIVED and not _types(delta.schema()).items() <= _types(_schema(table)).items():
+        _create(place, table, "overwrite")
+        delta = load(place, table)
     _grow(place, table, delta)
     return int(delta.version())
 
 
+def _create(place: Place, table: str, mode: Literal["ignore", "overwrite"]) -> None:
+    step("commit", table)
+    DeltaTable.create(
+        place.uri(table),
+        TABLES[table],
+        mode=mode,
+        partition_by=[PARTITION_KEY] if table in PARTITIONED else None,
+        configuration=CONFIGURATION,
+        storage_options=dict(place.storage_options),
+        commit_properties=_metadata(None, None),
+    )
+    _sync_log(place, table)
+
+
+def _schema(table: str) -> Schema:
+    return Schema.from_arrow(TABLES[table])
+
+
+def _types(schema: Schema) -> dict[str, str]:
+    return {field.name: str(field.type) for field in schema.fields}
+
+
 def _grow(place: Place, table: str, delta: DeltaTable) -> None:
-    wanted = {f.name: f for f in Schema.from_arrow(TABLES[table]).fields}
+    wanted = {f.name: f for f in _schema(table).fields}
     stored = {f.name: f for f in delta.schema().fields}
     for name, field in stored.items():
         known = wanted.get(name)

@@ -26,8 +26,8 @@ KEPT_FILES = 4
 CALLS_PER_GROUP = 500
 """Calls in a Parquet row group: small enough to read one call, large enough to scan a day."""
 
-MAX_GROUP_ROWS = 10_000
-"""Rows of a row group at most: of long calls fewer than that many share one."""
+MAX_GROUP_ROWS = 2_048
+"""Rows of a row group at most: so much text is read for one segment that a search found."""
 
 ORDER = {
     "calls": ("call_id",),
@@ -139,7 +139,7 @@ def _without(table: str, rows: pa.Table, call_ids: pa.Array) -> pa.Table:
 
 def _write(place: Place, table: str, parts: list[pa.Table], day: str) -> LiveFile:
     if table == _postings.TABLE:
-        kinds = [_postings.in_order(parts)]
+        kinds = _postings.in_order(parts)
         return _files.write(place, table, kinds, day, _postings.ROWS_PER_GROUP)
     # Files of other calls follow each other as they are.
     rows = pa.concat_tables(sorted(parts, key=lambda part: str(part.column("call_id")[0])))

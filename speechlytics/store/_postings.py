@@ -1,40 +1,49 @@
 """Postings: where each word was said, by stem, so that a search reads almost nothing.
 
-Rows are sorted by key, so that row-group statistics prune. Two kinds of rows share the table:
+Three kinds of rows share the table, in this order:
 
-- ``key`` is a stem, and the segment holds a word of it;
-- ``key`` is ``=`` and a word as it was said, and ``stem`` is what it is a form of: through these
+- ``key`` is ``#``: the number of a call, ``call_no``, stands for its id. Numbers are unique in a
+  day: those of a file follow one another from where a hash of its ids begins. So rows may move
+  between the files of a day, whoever rewrites them;
+- ``key`` is ``*`` and a word as it was said, and ``stem`` is what it is a form of: through these
   SQL, which cannot stem, finds the stem of a word. There is one per file (a day's vocabulary is
-  a tenth of what the calls' vocabularies add up to); it names no call (``call_id`` is empty).
+  a tenth of what the calls' vocabularies add up to);
+- ``key`` is a stem, and the segment holds a word of it. These are sorted by key, so that
+  row-group statistics prune, and hold numbers only: a call's id written a hundred times would
+  cost more than all the rest.
 
-The rows of a stem carry their call's id: they are replaced and erased with it. A word's row goes
+Each kind begins a row group of its own, and the marks sort before every stem: a search reads no
+rows of another kind.
+
+The rows of a call are found by its number: they are replaced and erased with it. A word's row goes
 when no call of the file has its stem any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from speechlytics.phrases import word_stems
 from speechlytics.schema import POSTINGS
+from speechlytics.store._lexicon import Forms, Ints, Lexicon
 
 TABLE = "postings"
-WORD_MARK = "="
+CALL_MARK = "#"
 ROWS_PER_GROUP = 20_000
-"""Small enough that one stem of one day costs a few groups, large enough for a short footer."""
+"""Small enough that one stem of one day costs little, large enough for a short footer."""
+WORDS_PER_GROUP = 4_000
+"""Fewer: of words no two are alike, and each has to be read as text."""
+NUMBERS = 1 << 62
+"""Calls are numbered below it."""
+_SPACE = 32
+_LEXICON = Lexicon()
 
-T = TypeVar("T")
-Ints = NDArray[np.int64]
-Forms = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
-"""Stems of a chunk of text, and its words in normal spelling, each with a stem."""
+Kinds = tuple[pa.Table, pa.Table, pa.Table]
 
 
 def with_postings(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
@@ -46,35 +55,46 @@ def with_postings(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
 
 
 def postings_of(segments: pa.Table) -> pa.Table:
-    """Postings of segments: one row per stem and segment, one per word and day, by key."""
+    """Postings of segments: a row per call, one per word and day, one per stem and segment."""
     if segments.num_rows == 0:
         return POSTINGS.empty_table()
     said = _said(segments)
-    return pa.concat_tables([_vocabulary(said, segments), _places(said, segments)])
+    calls = _one(segments.column("call_id")).dictionary_encode()
+    numbers = _numbers(calls.dictionary)
+    call_of = calls.indices.to_numpy()
+    return pa.concat_tables(
+        [
+            _calls(calls.dictionary, numbers, segments.column("call_date"), call_of),
+            _vocabulary(said, segments.column("call_date")),
+            _places(said, segments, numbers[call_of]),
+        ]
+    )
 
 
-def in_order(parts: list[pa.Table]) -> pa.Table:
-    """Rows of a day by key, each word once; a table alone is in order already."""
-    if len(parts) == 1:
-        return parts[0]
-    rows = pa.concat_tables(parts)
-    of_word = pc.is_valid(rows.column("stem"))
-    words = rows.filter(of_word).sort_by([("key", "ascending"), ("stem", "ascending")])
-    keys, stems = words.column("key"), words.column("stem")
-    if len(words) > 1:
-        again = pc.and_(_like_the_last(keys), _like_the_last(stems))
-        words = words.filter(pc.invert(again))
-    places = rows.filter(pc.invert(of_word))
-    codes, _ = _ranked(places.column("key"))
-    return pa.concat_tables([words, places.take(pa.array(np.argsort(codes, kind="stable")))])
+def in_order(parts: list[pa.Table]) -> list[pa.Table]:
+    """What one file of a day holds, by key: calls numbered anew, each word once, places.
+
+    What comes apart is not to share a row group with the rest.
+    """
+    kinds = [_kinds(part) for part in parts]
+    calls, words, places = kinds[0] if len(kinds) == 1 else _merged(kinds)
+    slices = [words.slice(n, WORDS_PER_GROUP) for n in range(0, len(words), WORDS_PER_GROUP)]
+    return [calls, *slices, places]
 
 
 def without_calls(rows: pa.Table, call_ids: pa.Array) -> pa.Table:
     """The rows of a file without those of calls, nor of words that only these said."""
-    kept = rows.filter(pc.invert(pc.is_in(rows.column("call_id"), value_set=call_ids)))
-    stems = pc.unique(kept.filter(pc.is_null(kept.column("stem"))).column("key"))
+    named = rows.filter(pc.is_in(rows.column("call_id"), value_set=call_ids))
+    if not len(named):
+        return rows
+    gone = pc.is_in(rows.column("call_no"), value_set=_one(named.column("call_no")))
+    kept = rows.filter(pc.invert(gone))
+    _, _, places = _kinds(kept)
+    stems = pc.unique(places.column("key"))
+    of_word = pc.is_valid(kept.column("stem"))
     here = pc.is_in(kept.column("stem"), value_set=stems)
-    return kept.filter(pc.or_(pc.is_null(kept.column("stem")), here))
+    # numbered anew: not even a hash of what went stays
+    return pa.concat_tables(_merged([_kinds(kept.filter(pc.or_(pc.invert(of_word), here)))]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,118 +102,248 @@ class _Said:
     """What was said: distinct chunks of text and where each occurs.
 
     Attributes:
-        forms: Stems and words of each distinct chunk (of one language).
-        form_of: Which of them each occurrence is.
+        forms: The forms that chunks hold.
+        chunks: Number there of each distinct chunk (of one language).
+        chunk_of: Which of ``chunks`` each occurrence is.
         row_of: Row of ``segments`` of each occurrence, ascending.
     """
 
-    forms: list[Forms]
-    form_of: Ints
+    forms: Forms
+    chunks: Ints
+    chunk_of: Ints
     row_of: Ints
+
+    def lengths(self) -> Ints:
+        """Number of forms of each of ``chunks``."""
+        return self.forms.starts[self.chunks + 1] - self.forms.starts[self.chunks]
+
+    def members(self, chosen: Ints | slice = slice(None)) -> Ints:
+        """Forms of the chosen of ``chunks``, one after another."""
+        lengths = self.lengths()[chosen]
+        return self.forms.members[_ranges(self.forms.starts[self.chunks][chosen], lengths)]
 
 
 def _said(segments: pa.Table) -> _Said:
     """Splits texts at spaces; everything about a chunk is worked out once."""
-    chunks = _one(pc.utf8_split_whitespace(_one(pc.fill_null(segments.column("text"), ""))))
-    row_of = pc.list_parent_indices(chunks).to_numpy().astype(np.int64)
-    distinct = chunks.flatten().dictionary_encode()
+    chunks, row_of = _chunks(_one(pc.fill_null(segments.column("text"), "")))
+    distinct = chunks.dictionary_encode()
+    texts, chunk_of = distinct.dictionary.to_pylist(), distinct.indices.to_numpy()
     tongues = _one(segments.column("language")).dictionary_encode("encode")
-    texts, languages = distinct.dictionary.to_pylist(), tongues.dictionary.to_pylist()
+    languages = tongues.dictionary.to_pylist()
+    if len(languages) == 1:
+        (numbers,), forms = _LEXICON.read([(languages[0], texts)])
+        return _Said(forms, numbers, chunk_of, row_of)
     spoken = tongues.indices.to_numpy()[row_of].astype(np.int64)
-    pairs, form_of = _distinct(
-        spoken * len(texts) + distinct.indices.to_numpy(), len(texts) * len(languages)
-    )
-    forms = [
-        _forms(texts[pair % len(texts)], languages[pair // len(texts)]) for pair in pairs.tolist()
+    pairs, pair_of = _distinct(spoken * len(texts) + chunk_of, len(texts) * len(languages))
+    tongue_of, text_of = np.divmod(pairs, max(1, len(texts)))
+    wanted = [
+        (language, [texts[i] for i in text_of[tongue_of == number].tolist()])
+        for number, language in enumerate(languages)
     ]
-    return _Said(forms, form_of, row_of)
+    numbers_of, forms = _LEXICON.read(wanted)
+    return _Said(forms, np.concatenate(numbers_of), pair_of, row_of)
 
 
-@lru_cache(maxsize=400_000)
-def _forms(chunk: str, language: str | None) -> Forms:
-    stems: dict[str, None] = {}
-    words: dict[tuple[str, str], None] = {}
-    for word, keys in word_stems(chunk, language):
-        for stem in sorted(keys):
-            stems[stem] = None
-            words[f"{WORD_MARK}{word}", stem] = None
-    return tuple(stems), tuple(words)
+def _chunks(texts: pa.StringArray) -> tuple[pa.StringArray, Ints]:
+    """Texts split behind each space, without copying them, and which text each chunk is of."""
+    _, offsets_buffer, data = texts.buffers()
+    offsets = np.frombuffer(offsets_buffer, np.int32)[texts.offset :][: len(texts) + 1]
+    low, high = int(offsets[0]), int(offsets[-1])
+    begins = np.zeros(high - low + 1, np.bool_)
+    begins[1:] = np.frombuffer(data, np.uint8, high - low, low) == _SPACE if high > low else False
+    begins[offsets - low] = True
+    starts = (np.flatnonzero(begins[:-1]) + low).astype(np.int32)
+    counts = np.diff(np.searchsorted(starts, offsets))
+    ends = pa.py_buffer(np.append(starts, np.int32(high)))
+    chunks = pa.StringArray.from_buffers(len(starts), ends, data)
+    return chunks, np.repeat(np.arange(len(texts)), counts)
 
 
-def _places(said: _Said, segments: pa.Table) -> pa.Table:
-    """One row per stem and segment."""
-    flat, lengths = _flat([stems for stems, _ in said.forms])
-    rank, stems = _ranked(pa.array(flat, pa.string()))
-    stem_of = rank[_members(lengths, said.form_of)]
-    row_of = np.repeat(said.row_of, lengths[said.form_of])
-    codes = np.sort(stem_of * segments.num_rows + row_of)
-    codes = codes[np.diff(codes, prepend=-1) != 0]
-    keys = stems.take(pa.array(codes // segments.num_rows))
-    rows = pa.array(codes % segments.num_rows)
-    columns = {"key": keys, "stem": pa.nulls(len(keys), pa.string())}
-    for name in POSTINGS.names:
-        if name not in columns:
-            columns[name] = _one(segments.column(name)).take(rows)
-    return pa.Table.from_arrays([columns[n] for n in POSTINGS.names], schema=POSTINGS)
+def _calls(ids: pa.Array, numbers: Ints, dates: pa.ChunkedArray, call_of: Ints) -> pa.Table:
+    """One row per call; ids are in the order in which they come first."""
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(call_of), prepend=-1))
+    return _table(
+        key=pa.repeat(pa.scalar(CALL_MARK), len(ids)),
+        call_date=_one(dates).take(pa.array(first)),
+        call_no=pa.array(numbers),
+        call_id=ids,
+    )
 
 
-def _vocabulary(said: _Said, segments: pa.Table) -> pa.Table:
+def _places(said: _Said, segments: pa.Table, number_of: Ints) -> pa.Table:
+    """One row per stem and segment; ``number_of`` is the call's number of each segment."""
+    codes, stems = _codes(said, segments.num_rows)
+    stem_of = codes // segments.num_rows
+    row_of = codes - stem_of * segments.num_rows
+    return _table(
+        key=stems.take(pa.array(stem_of)),
+        call_date=_dates(segments.column("call_date"), row_of),
+        call_no=pa.array(number_of[row_of]),
+        segment_id=_one(segments.column("segment_id")).take(pa.array(row_of)),
+    )
+
+
+def _codes(said: _Said, rows: int) -> tuple[Ints, pa.StringArray]:
+    """Stem × ``rows`` + row of each stem of each row, ascending, and the stems in order."""
+    forms, lengths = said.forms, said.lengths()
+    present = _present(forms.stem_of[said.members()], len(forms.stems))
+    texts = [forms.stems[stem] for stem in present.tolist()]
+    order = sorted(range(len(texts)), key=texts.__getitem__)
+    whole = np.int32 if len(texts) * rows < 1 << 31 else np.int64
+    row_of: Ints = said.row_of.astype(whole)
+    rank = np.zeros(len(forms.stems), whole)
+    rank[present[order]] = np.arange(len(order), dtype=whole) * rows
+    # nearly every chunk is one word of one stem: the first stems of all, then the second of some
+    parts = [np.zeros(0, whole)]
+    chunk_of = said.chunk_of
+    for nth in range(int(lengths.max(initial=0))):
+        has = lengths > nth
+        here = has[chunk_of]
+        if not here.all():
+            chunk_of, row_of = chunk_of[here], row_of[here]
+        code: Ints = np.zeros(len(lengths), whole)
+        code[has] = rank[forms.stem_of[forms.members[forms.starts[said.chunks[has]] + nth]]]
+        parts.append(code[chunk_of] + row_of)
+    codes = np.sort(np.concatenate(parts))
+    once = codes[np.diff(codes, prepend=-1) != 0]
+    return once, pa.array([texts[place] for place in order], pa.string())
+
+
+def _vocabulary(said: _Said, dates: pa.ChunkedArray) -> pa.Table:
     """One row per word, stem and day."""
-    days = _one(segments.column("call_date")).dictionary_encode()
-    day_of = days.indices.to_numpy().astype(np.int64)[said.row_of]
-    spoken, _ = _distinct(
-        day_of * len(said.forms) + said.form_of, len(days.dictionary) * len(said.forms)
+    days = _one(dates).dictionary_encode()
+    forms = len(said.forms.words)
+    if len(days.dictionary) == 1:
+        codes = _present(said.members(), forms)
+    else:
+        day_of = days.indices.to_numpy().astype(np.int64)[said.row_of]
+        pairs, _ = _distinct(
+            day_of * len(said.chunks) + said.chunk_of, len(days.dictionary) * len(said.chunks)
+        )
+        day, chunk = np.divmod(pairs, max(1, len(said.chunks)))
+        members = np.repeat(day * forms, said.lengths()[chunk]) + said.members(chunk)
+        codes = np.unique(members)
+    day, spoken = np.divmod(codes, max(1, forms))
+    stem_of = said.forms.stem_of[spoken].tolist()
+    rows = _table(
+        key=pa.array([said.forms.words[n] for n in spoken.tolist()], pa.string()),
+        call_date=days.dictionary.take(pa.array(day)),
+        stem=pa.array([said.forms.stems[n] for n in stem_of], pa.string()),
     )
-    day, form = np.divmod(spoken, len(said.forms))
-    flat, lengths = _flat([words for _, words in said.forms])
-    occurs = pa.array(_members(lengths, form))
-    entries = pa.table(
-        {
-            "key": pa.array([key for key, _ in flat], pa.string()).take(occurs),
-            "stem": pa.array([stem for _, stem in flat], pa.string()).take(occurs),
-            "call_date": days.dictionary.take(pa.array(np.repeat(day, lengths[form]))),
-        }
+    return rows.take(pc.sort_indices(_one(rows.column("key"))))
+
+
+def _merged(kinds: list[Kinds]) -> Kinds:
+    """Calls, words and places of several files as one has them."""
+    calls = pa.concat_tables(own for own, _, _ in kinds)
+    ids = _one(calls.column("call_id"))
+    numbers = _numbers(ids)
+    bounds = np.cumsum([0, *(len(own) for own, _, _ in kinds)])
+    renumbered = [
+        _translated(_ints(places, "call_no"), _ints(own, "call_no"), numbers[low:high])
+        for (own, _, places), low, high in zip(kinds, bounds, bounds[1:], strict=False)
+    ]
+    called = _table(
+        key=calls.column("key"),
+        call_date=calls.column("call_date"),
+        call_no=pa.array(numbers),
+        call_id=ids,
     )
-    by = ["key", "stem", "call_date"]
-    entries = entries.group_by(by).aggregate([]).sort_by([(name, "ascending") for name in by])
-    count = entries.num_rows
-    columns = {name: pa.nulls(count, POSTINGS.field(name).type) for name in POSTINGS.names}
-    columns |= {name: entries.column(name) for name in by}
-    columns |= {
-        "call_id": pa.repeat(pa.scalar(""), count),
-        "run_id": pa.repeat(segments.column("run_id")[0], count),
-    }
-    return pa.Table.from_arrays([columns[n] for n in POSTINGS.names], schema=POSTINGS)
+    words = _each_once(pa.concat_tables(words for _, words, _ in kinds))
+    places = pa.concat_tables(places for _, _, places in kinds)
+    return called, words, _by_key(places, np.concatenate(renumbered))
 
 
-def _flat(lists: Sequence[Sequence[T]]) -> tuple[list[T], Ints]:
-    """Lists as one, and their lengths."""
-    return [value for one in lists for value in one], np.array([len(x) for x in lists], np.int64)
+def _kinds(rows: pa.Table) -> Kinds:
+    """Rows of calls, of words and of places; another tool may have mixed them."""
+    ids, stems = rows.column("call_id"), rows.column("stem")
+    calls = len(rows) - ids.null_count
+    heads = calls + len(rows) - stems.null_count
+    if not (ids.slice(0, calls).null_count or stems.slice(calls, heads - calls).null_count):
+        return rows.slice(0, calls), rows.slice(calls, heads - calls), rows.slice(heads)
+    of_call, of_word = pc.is_valid(ids), pc.is_valid(stems)
+    of_place = pc.invert(pc.or_(of_call, of_word))
+    return rows.filter(of_call), rows.filter(of_word), rows.filter(of_place)
 
 
-def _members(lengths: Ints, chosen: Ints) -> Ints:
-    """Places, in the flat list, of all members of the chosen lists."""
-    counts = lengths[chosen]
-    starts = np.repeat((np.cumsum(lengths) - lengths)[chosen], counts)
-    inside: Ints = np.arange(len(starts)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return starts + inside
+def _each_once(words: pa.Table) -> pa.Table:
+    rows = words.sort_by([("key", "ascending"), ("stem", "ascending")])
+    if len(rows) < 2:
+        return rows
+    again = pc.and_(_like_the_last(rows.column("key")), _like_the_last(rows.column("stem")))
+    return rows.filter(pc.invert(again))
+
+
+def _by_key(places: pa.Table, numbers: Ints) -> pa.Table:
+    """Places with other numbers of calls, by key; of a key in the order in which they are given.
+
+    Files are sorted by key, so that whole stretches of one key move.
+    """
+    if not len(places):
+        return places
+    stretches = pc.run_end_encode(_one(places.column("key")))
+    ends = stretches.run_ends.to_numpy().astype(np.int64)
+    lengths = np.diff(ends, prepend=0)
+    order = pc.sort_indices(stretches.values).to_numpy().astype(np.int64)
+    moved = _ranges((ends - lengths)[order], lengths[order])
+    return _table(
+        key=stretches.values.take(pa.array(np.repeat(order, lengths[order]))),
+        call_date=places.column("call_date"),
+        call_no=pa.array(numbers[moved]),
+        segment_id=_one(places.column("segment_id")).take(pa.array(moved)),
+    )
+
+
+def _translated(values: Ints, known: Ints, into: Ints) -> Ints:
+    """Values that are among ``known``, as what stands at their place in ``into``."""
+    order = np.argsort(known)
+    return into[order[np.searchsorted(known[order], values)]]
+
+
+def _numbers(ids: pa.Array) -> Ints:
+    """A number for each call, from where a hash of all their ids begins."""
+    whole = hashlib.blake2b("\0".join(ids.to_pylist()).encode(), digest_size=8).digest()
+    return int.from_bytes(whole) % NUMBERS + np.arange(len(ids))
+
+
+def _table(**columns: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """A table of postings; columns left out are NULL."""
+    count = len(columns["key"])
+    arrays = [
+        columns[field.name] if field.name in columns else pa.nulls(count, field.type)
+        for field in POSTINGS
+    ]
+    return pa.Table.from_arrays(arrays, schema=POSTINGS)
+
+
+def _dates(dates: pa.ChunkedArray, rows: Ints) -> pa.Array:
+    """Dates of rows; those of one day need not be looked up."""
+    bounds = pc.min_max(dates)
+    if bounds["min"] == bounds["max"]:
+        return pa.repeat(bounds["min"], len(rows))
+    return _one(dates).take(pa.array(rows))
+
+
+def _ranges(starts: Ints, lengths: Ints) -> Ints:
+    """All whole numbers from each start, so many as the length says."""
+    before = np.cumsum(lengths) - lengths
+    whole: Ints = np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
+    return whole
+
+
+def _present(codes: Ints, limit: int) -> Ints:
+    """Distinct codes below ``limit``, ascending."""
+    marks = np.zeros(limit, np.bool_)
+    marks[codes] = True
+    return np.flatnonzero(marks)
 
 
 def _distinct(codes: Ints, limit: int) -> tuple[Ints, Ints]:
     """Distinct codes below ``limit``, ascending, and which of them each one is."""
-    present = np.zeros(limit, np.bool_)
-    present[codes] = True
-    place = np.cumsum(present) - 1
-    return np.flatnonzero(present), place[codes]
-
-
-def _ranked(texts: pa.Array | pa.ChunkedArray) -> tuple[Ints, pa.Array]:
-    """Rank of each text among the distinct ones, and these in order."""
-    encoded = _one(_one(texts).dictionary_encode())
-    order = pc.sort_indices(encoded.dictionary)
-    rank = np.empty(len(order), np.int64)
-    rank[order.to_numpy()] = np.arange(len(order))
-    return rank[encoded.indices.to_numpy()], encoded.dictionary.take(order)
+    present = _present(codes, limit)
+    place = np.zeros(limit, np.int64)
+    place[present] = np.arange(len(present))
+    return present, place[codes]
 
 
 def _like_the_last(column: pa.ChunkedArray) -> pa.Array:
@@ -201,6 +351,11 @@ def _like_the_last(column: pa.ChunkedArray) -> pa.Array:
     values = _one(column)
     same = pc.equal(values.slice(1), values.slice(0, len(values) - 1))
     return pa.concat_arrays([pa.array([False]), _one(same)])
+
+
+def _ints(rows: pa.Table, name: str) -> Ints:
+    values: Ints = _one(rows.column(name)).to_numpy()
+    return values
 
 
 def _one(column: pa.Array | pa.ChunkedArray) -> pa.Array:

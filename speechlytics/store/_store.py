@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from speechlytics.config import StoreConfig
 from speechlytics.errors import StoreError
 from speechlytics.records import Segment, Silence
-from speechlytics.schema import TABLES
+from speechlytics.schema import DERIVED, TABLES
 from speechlytics.sql import SqlFile
 from speechlytics.store import (
     _catalog,
@@ -167,12 +167,22 @@ class Store:
         return _done.DoneCalls(parts, schema.empty_table())
 
     def days(self, table: str = "calls") -> list[date]:
-        """Call dates that have rows in a partitioned table, in order."""
+        """Call dates that have rows in a partitioned table, in order.
+
+        Those of a derived table in an earlier version's layout are of no use and left out.
+        """
         state = _publish.read_state(self.place)
         if state is None or table not in state.versions:
             return []
         files = _delta.live_files(_delta.load(self.place, table, state.versions[table]))
-        return sorted({date.fromisoformat(f.day) for f in files if f.day is not None})
+        useful = (None, _files.columns_sha256(table))
+        return sorted(
+            {
+                date.fromisoformat(f.day)
+                for f in files
+                if f.day is not None and (table not in DERIVED or f.columns_sha256 in useful)
+            }
+        )
 
     def forgotten(self) -> Forgotten:
         """The calls and customers that were forgotten here and are not taken in again."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from speechlytics.phrases import word_stems
 from speechlytics.schema import POSTINGS, SEGMENTS
@@ -34,20 +33,33 @@ def segments(said=SAID) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SEGMENTS)
 
 
+def calls(postings: pa.Table) -> dict[tuple, str]:
+    """Calls by day and number."""
+    rows = [row for row in postings.to_pylist() if row["key"] == "#"]
+    named = {(row["call_date"], row["call_no"]): row["call_id"] for row in rows}
+    assert len(named) == len(rows)
+    return named
+
+
 def places(postings: pa.Table) -> list[tuple]:
-    rows = postings.filter(pc.is_null(postings.column("stem"))).to_pylist()
-    return [(r["key"], r["call_id"], r["call_date"], r["segment_id"], r["start_ms"]) for r in rows]
+    rows = [row for row in postings.to_pylist() if row["key"][0] not in "#*"]
+    assert {row["stem"] for row in rows} | {row["call_id"] for row in rows} <= {None}
+    named = calls(postings)
+    return [
+        (r["key"], named[r["call_date"], r["call_no"]], r["call_date"], r["segment_id"])
+        for r in rows
+    ]
 
 
 def words(postings: pa.Table) -> list[tuple]:
-    rows = postings.filter(pc.is_valid(postings.column("stem"))).to_pylist()
-    assert {row["call_id"] for row in rows} <= {""}
+    rows = [row for row in postings.to_pylist() if row["key"][0] == "*"]
+    assert {row["call_no"] for row in rows} | {row["call_id"] for row in rows} <= {None}
     return [(r["key"], r["stem"], r["call_date"]) for r in rows]
 
 
 def expected_places(said=SAID) -> set[tuple]:
     return {
-        (stem, call_id, day, number, 1000 * number)
+        (stem, call_id, day, number)
         for call_id, day, number, text, language in said
         for _, stems in word_stems(text or "", language)
         for stem in stems
@@ -56,7 +68,7 @@ def expected_places(said=SAID) -> set[tuple]:
 
 def expected_words(said=SAID) -> set[tuple]:
     return {
-        (f"={word}", stem, day)
+        (f"*{word}", stem, day)
         for _, day, _, text, language in said
         for word, stems in word_stems(text or "", language)
         for stem in stems
@@ -75,13 +87,15 @@ def test_every_stem_once_a_segment_and_every_word_once_a_day() -> None:
 
 def test_nothing_said() -> None:
     assert postings_of(segments([])).num_rows == 0
-    assert postings_of(segments([("c", TUESDAY, 4, " ", "ru")])).num_rows == 0
+    silent = postings_of(segments([("c", TUESDAY, 4, " ", "ru"), ("d", TUESDAY, 1, None, None)]))
+    assert list(calls(silent).values()) == ["c", "d"]
+    assert places(silent) == words(silent) == []
 
 
 def test_merged_files_hold_each_word_once_and_stay_in_order() -> None:
     monday = [said for said in SAID if said[1] == MONDAY]
     parts = [postings_of(segments([said])) for said in monday]
-    merged = in_order(parts)
+    merged = pa.concat_tables(in_order(parts))
     assert sorted(places(merged)) == sorted(expected_places(monday))
     assert sorted(words(merged)) == sorted(expected_words(monday))
     assert [p[0] for p in places(merged)] == sorted(p[0] for p in places(merged))
@@ -93,3 +107,38 @@ def test_a_call_that_goes_takes_the_words_that_only_it_said() -> None:
     others = [said for said in monday if said[0] != "a"]
     assert set(places(left)) == expected_places(others)
     assert set(words(left)) == expected_words(others)
+
+
+def test_each_kind_of_row_lies_apart_and_all_are_in_order() -> None:
+    kinds = in_order([postings_of(segments([said for said in SAID if said[1] == MONDAY]))])
+    keys = [row["key"] for kind in kinds for row in kind.to_pylist()]
+    assert keys == sorted(keys)
+    assert all(len({key[0] if key[0] in "#*" else "" for key in kind}) == 1 for kind in (
+        kind.column("key").to_pylist() for kind in kinds
+    ))  # fmt: skip
+
+
+def test_files_that_another_tool_merged_and_mixed_are_read_all_the_same() -> None:
+    monday = [said for said in SAID if said[1] == MONDAY]
+    whole = pa.concat_tables(
+        postings_of(segments([said for said in monday if said[0] == call])) for call in "ab"
+    )
+    mixed = whole.sort_by([("segment_id", "descending"), ("call_no", "ascending")])
+    later = postings_of(segments([("d", MONDAY, 7, "Перезвоните", "ru")]))
+    merged = pa.concat_tables(in_order([mixed, later]))
+    everything = [*monday, ("d", MONDAY, 7, "Перезвоните", "ru")]
+    assert sorted(places(merged)) == sorted(expected_places(everything))
+    assert [p[0] for p in places(merged)] == sorted(p[0] for p in places(merged))
+    left = without_calls(mixed, pa.array(["b"]))
+    assert set(places(left)) == expected_places([said for said in monday if said[0] == "a"])
+
+
+def test_any_text_is_taken_apart_as_one_word_after_another_is() -> None:
+    texts = ["", " ", None, "  да\u00a0нет\n28 ", "ё" * 300, "\U0001f600 a\tb", "да", ""]
+    said = [("a", MONDAY, n, text, language) for n, text in enumerate(texts)
+            for language in ("ru" if n % 2 else "en",)]  # fmt: skip
+    whole = segments(said)
+    assert set(places(postings_of(whole))) == expected_places(said)
+    parts = pa.concat_tables([whole.slice(0, 3), whole.slice(3)])
+    assert places(postings_of(parts.slice(1))) == places(postings_of(segments(said[1:])))
+    assert places(postings_of(whole.slice(3, 2))) == places(postings_of(segments(said[3:5])))

@@ -122,9 +122,10 @@ def test_replaced_and_removed_calls_are_not_found(tmp_path: Path) -> None:
     with made.writer("three") as writer:
         writer.remove_calls(["b"])
     assert search(made, "иначе") == []
-    left = made.read("postings", columns=["key", "call_id"]).to_pylist()
-    assert {row["call_id"] for row in left if not row["key"].startswith("=")} == {"a"}
-    assert "=иначе" not in {row["key"] for row in left}
+    left = made.read("postings").to_pylist()
+    assert [row["call_id"] for row in left if row["key"] == "#"] == ["a"]
+    assert len({row["call_no"] for row in left if row["stem"] is None}) == 1
+    assert not {"*иначе", *stem_keys("иначе")[0]} & {row["key"] for row in left}
 
 
 def test_macro_stops_at_the_newest(store: Store) -> None:

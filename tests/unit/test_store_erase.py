@@ -78,7 +78,7 @@ def left(store: Store) -> dict[str, list]:
         for name in TABLES:
             rows = connection.sql(f"FROM {name}").to_arrow_table().to_pylist()
             for row in rows:
-                row.pop("run_id")
+                row.pop("run_id", None)
             found[name] = sorted(map(repr, rows))
         return found
 

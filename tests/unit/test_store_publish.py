@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from speechlytics.errors import StoreError
-from speechlytics.schema import TABLES, comment
+from speechlytics.schema import SCHEMA_VERSION, TABLES, comment
 from speechlytics.store import Store, connect, done, tables_from, views_sql
 from tests.store_calls import ANALYSES, DAY, SQL, analysis, rows_of
 
@@ -148,7 +148,11 @@ def test_views_macros_and_store_info(store: Store) -> None:
         info = connection.sql(
             "SELECT table_name, rows, schema_version, publication FROM store_info"
         )
-        assert {row[0]: row[1:] for row in info.fetchall()}["calls"] == (len(ANALYSES), 1, 1)
+        assert {row[0]: row[1:] for row in info.fetchall()}["calls"] == (
+            len(ANALYSES),
+            SCHEMA_VERSION,
+            1,
+        )
 
 
 def test_views_sql_runs_in_a_bare_client_and_under_another_root(
