@@ -211,7 +211,8 @@ def _word_columns(words: Sequence[Word]) -> tuple[list[Any], ...]:
 
 def _stored_columns(per_segment: Sequence[Sequence[Word]]) -> tuple[Sequence[Any], ...] | None:
     """The columns that the words come from; ``None`` if some are records."""
-    stored = [words for words in per_segment if isinstance(words, StoredWords)]
+    # not isinstance: asking whether a tuple is some Sequence takes as long as reading two words
+    stored = [words for words in per_segment if type(words) is StoredWords]
     if len(stored) < len(per_segment) and sum(map(len, stored)) < sum(map(len, per_segment)):
         return None
     return StoredWords.joined(stored)
