@@ -23,14 +23,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from speechlytics.schema import POSTINGS
-from speechlytics.store._lexicon import Forms, Ints, Lexicon
+from speechlytics.store._lexicon import Ints
+from speechlytics.store._said import (
+    Said,
+    distinct_below,
+    one,
+    present_below,
+    ranges,
+    said_in,
+    stem_rows,
+)
 
 TABLE = "postings"
 CALL_MARK = "#"
@@ -40,8 +48,6 @@ WORDS_PER_GROUP = 4_000
 """Fewer: of words no two are alike, and each has to be read as text."""
 NUMBERS = 1 << 62
 """Calls are numbered below it."""
-_SPACE = 32
-_LEXICON = Lexicon()
 
 Kinds = tuple[pa.Table, pa.Table, pa.Table]
 
@@ -58,8 +64,8 @@ def postings_of(segments: pa.Table) -> pa.Table:
     """Postings of segments: a row per call, one per word and day, one per stem and segment."""
     if segments.num_rows == 0:
         return POSTINGS.empty_table()
-    said = _said(segments)
-    calls = _one(segments.column("call_id")).dictionary_encode()
+    said = said_in(segments)
+    calls = one(segments.column("call_id")).dictionary_encode()
     numbers = _numbers(calls.dictionary)
     call_of = calls.indices.to_numpy()
     return pa.concat_tables(
@@ -87,7 +93,7 @@ def without_calls(rows: pa.Table, call_ids: pa.Array) -> pa.Table:
     named = rows.filter(pc.is_in(rows.column("call_id"), value_set=call_ids))
     if not len(named):
         return rows
-    gone = pc.is_in(rows.column("call_no"), value_set=_one(named.column("call_no")))
+    gone = pc.is_in(rows.column("call_no"), value_set=one(named.column("call_no")))
     kept = rows.filter(pc.invert(gone))
     _, _, places = _kinds(kept)
     stems = pc.unique(places.column("key"))
@@ -97,127 +103,39 @@ def without_calls(rows: pa.Table, call_ids: pa.Array) -> pa.Table:
     return pa.concat_tables(_merged([_kinds(kept.filter(pc.or_(pc.invert(of_word), here)))]))
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What was said: distinct chunks of text and where each occurs.
-
-    Attributes:
-        forms: The forms that chunks hold.
-        chunks: Number there of each distinct chunk (of one language).
-        chunk_of: Which of ``chunks`` each occurrence is.
-        row_of: Row of ``segments`` of each occurrence, ascending.
-    """
-
-    forms: Forms
-    chunks: Ints
-    chunk_of: Ints
-    row_of: Ints
-
-    def lengths(self) -> Ints:
-        """Number of forms of each of ``chunks``."""
-        return self.forms.starts[self.chunks + 1] - self.forms.starts[self.chunks]
-
-    def members(self, chosen: Ints | slice = slice(None)) -> Ints:
-        """Forms of the chosen of ``chunks``, one after another."""
-        lengths = self.lengths()[chosen]
-        return self.forms.members[_ranges(self.forms.starts[self.chunks][chosen], lengths)]
-
-
-def _said(segments: pa.Table) -> _Said:
-    """Splits texts at spaces; everything about a chunk is worked out once."""
-    chunks, row_of = _chunks(_one(pc.fill_null(segments.column("text"), "")))
-    distinct = chunks.dictionary_encode()
-    texts, chunk_of = distinct.dictionary.to_pylist(), distinct.indices.to_numpy()
-    tongues = _one(segments.column("language")).dictionary_encode("encode")
-    languages = tongues.dictionary.to_pylist()
-    if len(languages) == 1:
-        (numbers,), forms = _LEXICON.read([(languages[0], texts)])
-        return _Said(forms, numbers, chunk_of, row_of)
-    spoken = tongues.indices.to_numpy()[row_of].astype(np.int64)
-    pairs, pair_of = _distinct(spoken * len(texts) + chunk_of, len(texts) * len(languages))
-    tongue_of, text_of = np.divmod(pairs, max(1, len(texts)))
-    wanted = [
-        (language, [texts[i] for i in text_of[tongue_of == number].tolist()])
-        for number, language in enumerate(languages)
-    ]
-    numbers_of, forms = _LEXICON.read(wanted)
-    return _Said(forms, np.concatenate(numbers_of), pair_of, row_of)
-
-
-def _chunks(texts: pa.StringArray) -> tuple[pa.StringArray, Ints]:
-    """Texts split behind each space, without copying them, and which text each chunk is of."""
-    _, offsets_buffer, data = texts.buffers()
-    offsets = np.frombuffer(offsets_buffer, np.int32)[texts.offset :][: len(texts) + 1]
-    low, high = int(offsets[0]), int(offsets[-1])
-    begins = np.zeros(high - low + 1, np.bool_)
-    begins[1:] = np.frombuffer(data, np.uint8, high - low, low) == _SPACE if high > low else False
-    begins[offsets - low] = True
-    starts = (np.flatnonzero(begins[:-1]) + low).astype(np.int32)
-    counts = np.diff(np.searchsorted(starts, offsets))
-    ends = pa.py_buffer(np.append(starts, np.int32(high)))
-    chunks = pa.StringArray.from_buffers(len(starts), ends, data)
-    return chunks, np.repeat(np.arange(len(texts)), counts)
-
-
 def _calls(ids: pa.Array, numbers: Ints, dates: pa.ChunkedArray, call_of: Ints) -> pa.Table:
     """One row per call; ids are in the order in which they come first."""
     first = np.flatnonzero(np.diff(np.maximum.accumulate(call_of), prepend=-1))
     return _table(
         key=pa.repeat(pa.scalar(CALL_MARK), len(ids)),
-        call_date=_one(dates).take(pa.array(first)),
+        call_date=one(dates).take(pa.array(first)),
         call_no=pa.array(numbers),
         call_id=ids,
     )
 
 
-def _places(said: _Said, segments: pa.Table, number_of: Ints) -> pa.Table:
+def _places(said: Said, segments: pa.Table, number_of: Ints) -> pa.Table:
     """One row per stem and segment; ``number_of`` is the call's number of each segment."""
-    codes, stems = _codes(said, segments.num_rows)
+    codes, stems = stem_rows(said, segments.num_rows)
     stem_of = codes // segments.num_rows
     row_of = codes - stem_of * segments.num_rows
     return _table(
         key=stems.take(pa.array(stem_of)),
         call_date=_dates(segments.column("call_date"), row_of),
         call_no=pa.array(number_of[row_of]),
-        segment_id=_one(segments.column("segment_id")).take(pa.array(row_of)),
+        segment_id=one(segments.column("segment_id")).take(pa.array(row_of)),
     )
 
 
-def _codes(said: _Said, rows: int) -> tuple[Ints, pa.StringArray]:
-    """Stem × ``rows`` + row of each stem of each row, ascending, and the stems in order."""
-    forms, lengths = said.forms, said.lengths()
-    present = _present(forms.stem_of[said.members()], len(forms.stems))
-    texts = [forms.stems[stem] for stem in present.tolist()]
-    order = sorted(range(len(texts)), key=texts.__getitem__)
-    whole = np.int32 if len(texts) * rows < 1 << 31 else np.int64
-    row_of: Ints = said.row_of.astype(whole)
-    rank = np.zeros(len(forms.stems), whole)
-    rank[present[order]] = np.arange(len(order), dtype=whole) * rows
-    # nearly every chunk is one word of one stem: the first stems of all, then the second of some
-    parts = [np.zeros(0, whole)]
-    chunk_of = said.chunk_of
-    for nth in range(int(lengths.max(initial=0))):
-        has = lengths > nth
-        here = has[chunk_of]
-        if not here.all():
-            chunk_of, row_of = chunk_of[here], row_of[here]
-        code: Ints = np.zeros(len(lengths), whole)
-        code[has] = rank[forms.stem_of[forms.members[forms.starts[said.chunks[has]] + nth]]]
-        parts.append(code[chunk_of] + row_of)
-    codes = np.sort(np.concatenate(parts))
-    once = codes[np.diff(codes, prepend=-1) != 0]
-    return once, pa.array([texts[place] for place in order], pa.string())
-
-
-def _vocabulary(said: _Said, dates: pa.ChunkedArray) -> pa.Table:
+def _vocabulary(said: Said, dates: pa.ChunkedArray) -> pa.Table:
     """One row per word, stem and day."""
-    days = _one(dates).dictionary_encode()
+    days = one(dates).dictionary_encode()
     forms = len(said.forms.words)
     if len(days.dictionary) == 1:
-        codes = _present(said.members(), forms)
+        codes = present_below(said.members(), forms)
     else:
         day_of = days.indices.to_numpy().astype(np.int64)[said.row_of]
-        pairs, _ = _distinct(
+        pairs, _ = distinct_below(
             day_of * len(said.chunks) + said.chunk_of, len(days.dictionary) * len(said.chunks)
         )
         day, chunk = np.divmod(pairs, max(1, len(said.chunks)))
@@ -230,13 +148,13 @@ def _vocabulary(said: _Said, dates: pa.ChunkedArray) -> pa.Table:
         call_date=days.dictionary.take(pa.array(day)),
         stem=pa.array([said.forms.stems[n] for n in stem_of], pa.string()),
     )
-    return rows.take(pc.sort_indices(_one(rows.column("key"))))
+    return rows.take(pc.sort_indices(one(rows.column("key"))))
 
 
 def _merged(kinds: list[Kinds]) -> Kinds:
     """Calls, words and places of several files as one has them."""
     calls = pa.concat_tables(own for own, _, _ in kinds)
-    ids = _one(calls.column("call_id"))
+    ids = one(calls.column("call_id"))
     numbers = _numbers(ids)
     bounds = np.cumsum([0, *(len(own) for own, _, _ in kinds)])
     renumbered = [
@@ -281,16 +199,16 @@ def _by_key(places: pa.Table, numbers: Ints) -> pa.Table:
     """
     if not len(places):
         return places
-    stretches = pc.run_end_encode(_one(places.column("key")))
+    stretches = pc.run_end_encode(one(places.column("key")))
     ends = stretches.run_ends.to_numpy().astype(np.int64)
     lengths = np.diff(ends, prepend=0)
     order = pc.sort_indices(stretches.values).to_numpy().astype(np.int64)
-    moved = _ranges((ends - lengths)[order], lengths[order])
+    moved = ranges((ends - lengths)[order], lengths[order])
     return _table(
         key=stretches.values.take(pa.array(np.repeat(order, lengths[order]))),
         call_date=places.column("call_date"),
         call_no=pa.array(numbers[moved]),
-        segment_id=_one(places.column("segment_id")).take(pa.array(moved)),
+        segment_id=one(places.column("segment_id")).take(pa.array(moved)),
     )
 
 
@@ -321,42 +239,16 @@ def _dates(dates: pa.ChunkedArray, rows: Ints) -> pa.Array:
     bounds = pc.min_max(dates)
     if bounds["min"] == bounds["max"]:
         return pa.repeat(bounds["min"], len(rows))
-    return _one(dates).take(pa.array(rows))
-
-
-def _ranges(starts: Ints, lengths: Ints) -> Ints:
-    """All whole numbers from each start, so many as the length says."""
-    before = np.cumsum(lengths) - lengths
-    whole: Ints = np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
-    return whole
-
-
-def _present(codes: Ints, limit: int) -> Ints:
-    """Distinct codes below ``limit``, ascending."""
-    marks = np.zeros(limit, np.bool_)
-    marks[codes] = True
-    return np.flatnonzero(marks)
-
-
-def _distinct(codes: Ints, limit: int) -> tuple[Ints, Ints]:
-    """Distinct codes below ``limit``, ascending, and which of them each one is."""
-    present = _present(codes, limit)
-    place = np.zeros(limit, np.int64)
-    place[present] = np.arange(len(present))
-    return present, place[codes]
+    return one(dates).take(pa.array(rows))
 
 
 def _like_the_last(column: pa.ChunkedArray) -> pa.Array:
     """Whether each value equals the one before it; the first does not."""
-    values = _one(column)
+    values = one(column)
     same = pc.equal(values.slice(1), values.slice(0, len(values) - 1))
-    return pa.concat_arrays([pa.array([False]), _one(same)])
+    return pa.concat_arrays([pa.array([False]), one(same)])
 
 
 def _ints(rows: pa.Table, name: str) -> Ints:
-    values: Ints = _one(rows.column(name)).to_numpy()
+    values: Ints = one(rows.column(name)).to_numpy()
     return values
-
-
-def _one(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

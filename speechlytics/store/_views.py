@@ -26,7 +26,7 @@ TABLE_COMMENTS = {
     "segments": "One row per stretch of transcribed speech of one role.",
     "silences": "One row per stretch of 1 s or more in which nobody speaks.",
     "phrase_hits": "One row per place where a rule of a phrase pack fired.",
-    "postings": "One row per stem and segment that holds it, per word, per call: what search reads.",
+    "postings": "One row per stem and segment holding it, per word, per call: what search reads.",
     "rules": "One row per rule, as the packs said when last applied.",
     "reviews": "One row per verdict of a reviewer.",
     "runs": "One row per run.",
