@@ -169,6 +169,8 @@ def _excepted(phrases: Sequence[CompiledPhrase], found: Found) -> bool:
     return any(
         match.last >= found.first - EXCEPT_REACH_WORDS
         and match.first <= found.last + EXCEPT_REACH_WORDS
+        and stream.turn(match.last) >= stream.turn(found.first)
+        and stream.turn(match.first) <= stream.turn(found.last)
         for phrase in phrases
         if said & phrase.mask == phrase.mask
         for match in find_near(phrase, stream, found.first, end)
