@@ -174,54 +174,48 @@ nothing_left AS (
           || '|спасибо|дякую|дзякуй|дзякую|thank|thanks|köszönöm)([^\p{L}]|$)'
       )
 ),
-happened AS (
+happened (call_date, call_id, reason, share, role, start_ms, end_ms, quote) AS (
+    SELECT call_date, call_id, reason, share, role, start_ms, end_ms, quote
     FROM silence
-    UNION ALL BY NAME
-    SELECT call_date, call_id, 'hanging_question' AS reason, 1 AS share, role, start_ms, end_ms,
-           text AS quote
+    UNION ALL
+    SELECT call_date, call_id, 'hanging_question', 1, role, start_ms, end_ms, text
     FROM unanswered
-    UNION ALL BY NAME
-    SELECT call_date, call_id, 'bad_ending' AS reason, 1 AS share, role, start_ms, end_ms,
-           text AS quote
+    UNION ALL
+    SELECT call_date, call_id, 'bad_ending', 1, role, start_ms, end_ms, text
     FROM bad_end
-    UNION ALL BY NAME
-    SELECT call_date, call_id, 'nothing_left' AS reason, 1 AS share, role, start_ms, end_ms,
-           text AS quote
+    UNION ALL
+    SELECT call_date, call_id, 'nothing_left', 1, role, start_ms, end_ms, text
     FROM nothing_left
-    UNION ALL BY NAME
-    SELECT call_date, call_id, 'no_closing' AS reason, 1 AS share, 'agent' AS role
+    UNION ALL
+    SELECT call_date, call_id, 'no_closing', 1, 'agent', NULL, NULL, NULL
     FROM call
     LEFT JOIN closing USING (call_date, call_id)
     WHERE transcript_source IS NOT NULL AND closing.call_id IS NULL
-    UNION ALL BY NAME
-    SELECT call_date, call_id, 'broken_off' AS reason, 1 AS share, disconnect_by AS role,
-           duration_ms AS start_ms, duration_ms AS end_ms
+    UNION ALL
+    SELECT call_date, call_id, 'broken_off', 1, disconnect_by, duration_ms, duration_ms, NULL
     FROM call
     WHERE disconnect_by = 'system'
-    UNION ALL BY NAME
-    SELECT call_date, call_id, 'low_csat' AS reason, 1 AS share, 'customer' AS role,
-           'csat ' || csat::INT AS quote
+    UNION ALL
+    SELECT call_date, call_id, CASE WHEN csat <= 2 THEN 'low_csat' ELSE 'high_csat' END, 1,
+           'customer', NULL, NULL, 'csat ' || csat::INT
     FROM call
-    WHERE csat <= 2
-    UNION ALL BY NAME
-    SELECT call_date, call_id, 'high_csat' AS reason, 1 AS share, 'customer' AS role,
-           'csat ' || csat::INT AS quote
-    FROM call
-    WHERE csat >= 4
-    UNION ALL BY NAME
-    SELECT call_date, call_id, 'transferred' AS reason, 1 AS share, transferred_from AS quote
+    WHERE csat <= 2 OR csat >= 4
+    UNION ALL
+    SELECT call_date, call_id, 'transferred', 1, NULL, NULL, NULL, transferred_from
     FROM call
     WHERE transferred_from IS NOT NULL
 ),
 weighed AS (
+    SELECT call_date, call_id, reason, weight, role, start_ms, end_ms, quote, rule_id
     FROM phrase
-    UNION ALL BY NAME
-    SELECT happened.* EXCLUDE (share), share * weight AS weight
+    UNION ALL
+    SELECT call_date, call_id, reason, share * weight, role, start_ms, end_ms, quote, NULL
     FROM happened
     JOIN category_weight USING (reason)
     JOIN (SELECT call_date, call_id FROM call) AS known USING (call_date, call_id)
 )
-SELECT call_id, call_date, reason, round(weight, 2) AS weight, role, start_ms, end_ms, quote, rule_id
+SELECT
+    call_id, call_date, reason, round(weight, 2) AS weight, role, start_ms, end_ms, quote, rule_id
 FROM weighed
 WHERE round(weight, 2) <> 0
 QUALIFY row_number() OVER (

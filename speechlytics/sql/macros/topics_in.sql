@@ -3,6 +3,9 @@
 -- grain: one row per call and topic
 -- example: SELECT call_id, topic FROM topics_in('phrase_hits') WHERE call_date >= '2026-10-01' AND main;
 -- needs: contact_topics
+--
+-- hits: the name of a table, or of a CTE of the query, with the columns of phrase_hits; call_topics
+-- says how they are weighed. contact_links names the hits of the few calls that it compares.
 CREATE OR REPLACE MACRO topics_in(hits) AS TABLE
 WITH said AS (
     SELECT
