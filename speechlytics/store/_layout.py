@@ -29,6 +29,9 @@ CALLS_PER_GROUP = 500
 MAX_GROUP_ROWS = 2_048
 """Rows of a row group at most: so much text is read for one segment that a search found."""
 
+SMALL_ROWS = 5_000
+"""Rows of a row group of the tables without text: to begin one takes as long as 100 of its rows."""
+
 ORDER = {
     "calls": ("call_id",),
     "segments": ("call_id", "segment_id"),
@@ -143,7 +146,7 @@ def _write(place: Place, table: str, parts: list[pa.Table], day: str) -> LiveFil
         return _files.write(place, table, kinds, day, _postings.ROWS_PER_GROUP)
     # Files of other calls follow each other as they are.
     rows = pa.concat_tables(sorted(parts, key=lambda part: str(part.column("call_id")[0])))
-    size = _group_rows(rows)
+    size = _group_rows(rows) if table == "segments" else SMALL_ROWS
     return _files.write(place, table, in_order(table, rows, size), day, size)
 
 
