@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from speechlytics.phrases._languages import LANGUAGES, languages_of, word_set
 from speechlytics.phrases._text import words
 
@@ -38,6 +40,8 @@ _PARTICLES: dict[str, frozenset[str]] = {
     "en": frozenset(),
     "hu": frozenset({"ugye", "vajon", "e"}),  # «működik-e»
 }
+# «e-mail», «e-számla», «e mail»: an "e" that opens a compound is a letter; the particle closes one.
+_LETTER_E = re.compile(r"(?<![^\W_])(?<!-)e(?:-(?=\w)|\s+(?=mail))", re.IGNORECASE)
 # «что-то», «как только», «когда-нибудь»: the same words when they do not ask.
 _NOT_AFTER: dict[str, frozenset[str]] = {
     "ru": frozenset({"то", "нибудь", "либо", "только", "бы", "будто", "раз", "угодно"}),
@@ -69,7 +73,7 @@ def is_question(text: str, language: str | None = None) -> bool:
     """
     if "?" in text:
         return True
-    said = words(text)
+    said = words(_LETTER_E.sub("", text))
     # Who wrote the full stop would have written the question mark.
     punctuated = text.rstrip().endswith((".", "!"))
     languages = LANGUAGES if language is None else languages_of(language)

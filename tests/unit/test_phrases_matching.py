@@ -232,6 +232,11 @@ def test_silences_are_given_in_records(tmp_path: Path) -> None:
         ("can you help me", "en", True),
         ("the internet is down", "en", False),
         ("működik-e a net", "hu", True),
+        ("azt sem tudom hogy működik e", "hu", True),
+        ("küldök egy e-mailt a címére", "hu", False),
+        ("az e mail címét felírtam", "hu", False),
+        ("az e-számla megérkezett", "hu", False),
+        ("megjött-e az e-mail", "hu", True),
         ("mikor jön a szerelő", "hu", True),
     ],
 )
