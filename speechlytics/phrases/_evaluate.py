@@ -28,7 +28,7 @@ class CallContext:
 
     def times(self, stream: Stream, at: int) -> tuple[int, int]:
         """Start and end of a token in ms: its word's own, else its share of the text."""
-        index, ordinal = stream.segment(at), stream.chunk(at)
+        index, ordinal = stream.place(at)
         segment = self.segments[index]
         if segment.words:
             word = segment.words[ordinal]
@@ -66,6 +66,8 @@ def evaluate(
     earlier: dict[str, list[Found]],
 ) -> list[Found]:
     """Hits of one rule among ``candidates``, by time, not overlapping."""
+    if not _may_hold(compiled.rule, context, earlier):
+        return []
     hits: list[Found] = []
     for stream, match in candidates:
         found = _complete(compiled, stream, match, context)
@@ -82,6 +84,19 @@ def evaluate(
         ):
             kept.append(hit)
     return kept
+
+
+def _may_hold(rule: Rule, context: CallContext, earlier: dict[str, list[Found]]) -> bool:
+    """Whether the call has anything of what the rule must stand after and before."""
+    for condition in (rule.after, rule.before):
+        if condition is None or condition.edge is not None:
+            continue
+        if condition.silence_ms is not None:
+            if all(silence.duration_ms < condition.silence_ms for silence in context.silences):
+                return False
+        elif not any(earlier.get(name) for name in condition.rules):
+            return False
+    return True
 
 
 def _complete(
@@ -228,8 +243,9 @@ def matched_text(segments: Sequence[Segment], stream: Stream, first: int, last: 
     begin = first
     while begin <= last:
         end = min(stream.segment_end(begin), last + 1)
-        segment = segments[stream.segment(begin)]
-        parts.append(" ".join(chunks_of(segment, stream.chunk(begin), stream.chunk(end - 1) + 1)))
+        index, first_chunk = stream.place(begin)
+        chunks = chunks_of(segments[index], first_chunk, stream.place(end - 1)[1] + 1)
+        parts.append(" ".join(chunks))
         begin = end
     return " … ".join(parts).strip(' .,;:!?…«»"()-—–')
 

@@ -17,14 +17,17 @@ NEGATOR_GAP_WORDS = 2  # words between a phrase's negator and the word it negate
 class CompiledPhrase:
     """A phrase whose slots are ids of the vocabulary; ``mask`` has their bits.
 
-    ``anchor`` is the slot that is looked for first (the rarest one). ``any_order`` lets the
-    words stand in any order, except that a negator stays before the word it negates.
+    ``anchor`` is the slot that is looked for first (the rarest one), ``needed`` the next one,
+    ``None`` if there is no other: the phrase is tried only where that was said as well.
+    ``any_order`` lets the words stand in any order, except that a negator stays before the word it
+    negates.
     """
 
     slots: tuple[int, ...]
     mask: int
     negators: tuple[bool, ...]
     anchor: int
+    needed: int | None
     span_words: int
     any_order: bool
     language: str

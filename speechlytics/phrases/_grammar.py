@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from speechlytics.phrases._keys import DICTIONARIES, unknown_grammemes
@@ -110,23 +111,30 @@ def _slots(part: str, language: str, mode: Mode, lists: dict[str, tuple[str, ...
             choices += lists[choice[1:]]
         else:
             choices.append(choice)
+    return list(_filled(part, tuple(choices), language, mode))
+
+
+@lru_cache(maxsize=100_000)
+def _filled(part: str, choices: tuple[str, ...], language: str, mode: Mode) -> tuple[Slot, ...]:
+    """Slots that ``choices`` fill; packs write the same words, and long lists, again and again."""
     parsed = [_choice(choice, language, mode) for choice in choices]
     lengths = {len(positions) for positions in parsed}
     if lengths == {0}:
-        return []
+        return ()
     if len(lengths) > 1:
         raise PhraseProblem(
             f"alternatives in {part!r} must all be single words; write phrases of their own"
         )
-    return [
+    return tuple(
         _slot(frozenset().union(*(positions[at] for positions in parsed)), language)
         for at in range(lengths.pop())
-    ]
+    )
 
 
-def _choice(choice: str, language: str, mode: Mode) -> list[frozenset[Alternative]]:
+@lru_cache(maxsize=100_000)
+def _choice(choice: str, language: str, mode: Mode) -> tuple[frozenset[Alternative], ...]:
     if choice.startswith("%"):
-        return [frozenset({_grammemes(choice, language)})]
+        return (frozenset({_grammemes(choice, language)}),)
     body = choice.removeprefix("=").removesuffix("*")
     prefix, exact = choice.endswith("*"), choice.startswith("=")
     positions: list[frozenset[Alternative]] = []
@@ -146,7 +154,7 @@ def _choice(choice: str, language: str, mode: Mode) -> list[frozenset[Alternativ
                 f"give at least {MIN_PREFIX} letters"
             )
         positions[-1] = frozenset({Alternative("prefix", stem)})
-    return positions
+    return tuple(positions)
 
 
 def _grammemes(choice: str, language: str) -> Alternative:

@@ -116,26 +116,24 @@ def _candidates(
     """Matches of the seed phrases of every rule that hears the stream, by rule ordinal."""
     found: dict[int, list[tuple[Stream, Match]]] = {}
     for stream in streams:
-        seeds, tokens, masks = program.seeds_of(stream.role), stream.tokens, stream.masks
+        anchored, tokens, masks = program.seeds_of(stream.role), stream.tokens, stream.masks
         starts = stream.sentence_starts
         bounds = [0, *starts, len(tokens)]
         number = 0
         for at in stream.notable:
             token = tokens[at]
-            anchored = seeds[token.word]
-            if token.joined is not None:
-                anchored += seeds[token.joined]
-            if not anchored:
+            anchors = anchored[token.word]
+            if anchors is None and token.joined is None:
                 continue
             if at >= bounds[number + 1]:
                 number = bisect_right(starts, at, number)
-            said = masks[number]
-            for seed in anchored:
-                mask = seed.phrase.mask
-                if said & mask == mask:
-                    match = find_at(seed.phrase, stream, at, bounds[number], bounds[number + 1])
-                    if match is not None:
-                        found.setdefault(seed.rule, []).append((stream, match))
+            seeds = [] if anchors is None else anchors.among(masks[number])
+            if token.joined is not None and (anchors := anchored[token.joined]) is not None:
+                seeds = seeds + anchors.among(masks[number])
+            for _, seed in seeds:
+                match = find_at(seed.phrase, stream, at, bounds[number], bounds[number + 1])
+                if match is not None:
+                    found.setdefault(seed.rule, []).append((stream, match))
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from speechlytics.phrases._find import CompiledPhrase
 from speechlytics.phrases._grammar import Phrase, Slot
@@ -12,6 +13,7 @@ from speechlytics.phrases._rules import Rule
 from speechlytics.phrases._vocabulary import Vocabulary
 from speechlytics.records import Role
 
+_PLACE = itemgetter(0)
 _SHORT_WORD = 4  # shorter words are frequent in every language: poor anchors
 
 
@@ -26,12 +28,43 @@ class CompiledRule:
     excepted: tuple[CompiledPhrase, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Seed:
     """A phrase that may start a hit of the rule with this ordinal."""
 
     rule: int
     phrase: CompiledPhrase
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Anchors:
+    """Phrases anchored on one word, by the other word that they need most.
+
+    Attributes:
+        alone: Phrases without another word.
+        needed: Bits of all words that the others need; most sentences have none of them.
+        by_needed: The others by slot, each with its place in the order of trying.
+    """
+
+    alone: list[tuple[int, Seed]]
+    needed: int
+    by_needed: dict[int | None, list[tuple[int, Seed]]]
+
+    def among(self, said: int) -> list[tuple[int, Seed]]:
+        """Phrases all of whose words are among the bits ``said``, in the order of trying."""
+        left = said & self.needed
+        if not left:
+            return self.alone
+        chosen = self.alone.copy()
+        while left:
+            slot = left.bit_length() - 1
+            left ^= 1 << slot
+            for entry in self.by_needed[slot]:
+                mask = entry[1].phrase.mask
+                if said & mask == mask:
+                    chosen.append(entry)
+        chosen.sort(key=_PLACE)
+        return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +87,7 @@ class Program:
         return anchored
 
 
-class Anchored(dict[str, tuple[Seed, ...]]):
+class Anchored(dict[str, Anchors | None]):
     """Word → phrases anchored on it that listen to a role; worked out at the first look-up."""
 
     __slots__ = ("_program", "_role")
@@ -62,15 +95,26 @@ class Anchored(dict[str, tuple[Seed, ...]]):
     def __init__(self, program: Program, role: Role) -> None:
         self._program, self._role = program, role
 
-    def __missing__(self, word: str) -> tuple[Seed, ...]:
+    def __missing__(self, word: str) -> Anchors | None:
         program = self._program
-        found = self[word] = tuple(
+        seeds = [
             seed
             for slot in sorted(program.vocabulary.slots_of.get(word, ()))
             for seed in program.seeds.get(slot, ())
             if listens(program.rules[seed.rule].rule, self._role)
-        )
+        ]
+        found = self[word] = _anchors(seeds) if seeds else None
         return found
+
+
+def _anchors(seeds: Sequence[Seed]) -> Anchors:
+    by_needed: dict[int | None, list[tuple[int, Seed]]] = {}
+    for entry in enumerate(seeds):
+        by_needed.setdefault(entry[1].phrase.needed, []).append(entry)
+    alone = by_needed.pop(None, [])
+    return Anchors(
+        alone, needed=sum(1 << slot for slot in by_needed if slot is not None), by_needed=by_needed
+    )
 
 
 def listens(rule: Rule, role: Role) -> bool:
@@ -131,11 +175,14 @@ def _compile_phrase(
         return slot.negator, any_verb, shortest < _SHORT_WORD, usage[slot]
 
     slots = tuple(ids[slot] for slot in phrase.slots)
+    by_rarity = sorted(range(len(slots)), key=rarity)
+    anchor = slots[by_rarity[0]]
     return CompiledPhrase(
         slots=slots,
         mask=sum(1 << slot for slot in set(slots)),
         negators=tuple(slot.negator for slot in phrase.slots),
-        anchor=min(range(len(phrase.slots)), key=rarity),
+        anchor=by_rarity[0],
+        needed=next((slots[at] for at in by_rarity if slots[at] != anchor), None),
         span_words=phrase.span_words,
         any_order=rule.any_order,
         language=rule.language,

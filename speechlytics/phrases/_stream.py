@@ -91,11 +91,12 @@ class Stream:
         after = bisect_left(self.sentence_starts, end, begin) + 1
         return reduce(or_, self.masks[begin:after])
 
-    def chunk(self, at: int) -> int:
-        """Ordinal of the chunk of a token in its segment."""
-        first = self._firsts[self._ordinal(at)]
+    def place(self, at: int) -> tuple[int, int]:
+        """Index of the segment of a token, and ordinal of its chunk there."""
+        ordinal = bisect_right(self._firsts, at) - 1
+        first = self._firsts[ordinal]
         chunks = self._chunks.get(first)
-        return at - first if chunks is None else chunks[at - first]
+        return self._indices[ordinal][0], at - first if chunks is None else chunks[at - first]
 
     def segment_end(self, at: int) -> int:
         """First token after the segment of a token."""
