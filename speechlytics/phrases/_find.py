@@ -49,6 +49,8 @@ def find(phrase: CompiledPhrase, stream: Stream) -> Sequence[Match]:
     key = id(phrase)  # programs outlive streams
     found = stream.found.get(key)
     if found is None:
+        if stream.mask & phrase.mask != phrase.mask:
+            return ()
         found = stream.found[key] = find_near(phrase, stream, 0, len(stream.tokens))
     return found
 
@@ -101,6 +103,7 @@ def _assignments(
     low = max(begin, at - span + 1)
     window = [token.slots for token in tokens[low : min(after, at + span)]]
     candidates: list[list[int]] = []
+    several = False
     for ordinal, slot in enumerate(phrase.slots):
         if ordinal == phrase.anchor:
             candidates.append([at])
@@ -109,7 +112,13 @@ def _assignments(
         if not near:
             return ()
         candidates.append(near)
-    return _combine(candidates, (), at, at, phrase)
+        several = several or len(near) > 1
+    if several:
+        return _combine(candidates, (), at, at, phrase)
+    only = tuple([near[0] for near in candidates])
+    if max(only) - min(only) >= span or len(set(only)) < len(only):
+        return ()
+    return (only,) if phrase.any_order or list(only) == sorted(only) else ()
 
 
 def _combine(

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+
+
+def mask_of(slots: Iterable[int]) -> int:
+    """A bit for each slot."""
+    return reduce(or_, (1 << slot for slot in slots), 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -13,7 +20,7 @@ class Token:
     Attributes:
         word: The word, normalised.
         slots: Slots that it fills.
-        mask: The same, a bit for each slot.
+        mask: Their bits (:func:`mask_of`).
         heads: Two letters with which the next word must start to make one word with this.
         notable: Whether any of the above is there; most words mean nothing to the phrases.
         joined: The word that it makes with the next one, if a recogniser split them.

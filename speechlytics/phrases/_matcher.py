@@ -17,7 +17,7 @@ from speechlytics.phrases._evaluate import (
 from speechlytics.phrases._find import Match, find_at
 from speechlytics.phrases._languages import languages_of
 from speechlytics.phrases._packs import PackSet
-from speechlytics.phrases._program import CompiledRule, Program, compile_program
+from speechlytics.phrases._program import NO_ANCHORS, CompiledRule, Program, compile_program
 from speechlytics.phrases._stream import Stream, build_streams
 from speechlytics.records import PhraseHit, Segment, Silence
 
@@ -123,13 +123,16 @@ def _candidates(
         for at in stream.notable:
             token = tokens[at]
             anchors = anchored[token.word]
-            if anchors is None and token.joined is None:
-                continue
+            if anchors is None:
+                if token.joined is None:
+                    continue
+                anchors = NO_ANCHORS
             if at >= bounds[number + 1]:
                 number = bisect_right(starts, at, number)
-            seeds = [] if anchors is None else anchors.among(masks[number])
-            if token.joined is not None and (anchors := anchored[token.joined]) is not None:
-                seeds = seeds + anchors.among(masks[number])
+            said = masks[number]
+            seeds = anchors.among(said) if said & anchors.needed else anchors.alone
+            if token.joined is not None and (joined := anchored[token.joined]):
+                seeds = seeds + joined.among(said)
             for _, seed in seeds:
                 match = find_at(seed.phrase, stream, at, bounds[number], bounds[number + 1])
                 if match is not None:

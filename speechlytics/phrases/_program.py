@@ -9,6 +9,7 @@ from operator import itemgetter
 
 from speechlytics.phrases._find import CompiledPhrase
 from speechlytics.phrases._grammar import Phrase, Slot
+from speechlytics.phrases._heard import mask_of
 from speechlytics.phrases._rules import Rule
 from speechlytics.phrases._vocabulary import Vocabulary
 from speechlytics.records import Role
@@ -42,7 +43,7 @@ class Anchors:
 
     Attributes:
         alone: Phrases without another word.
-        needed: Bits of all words that the others need; most sentences have none of them.
+        needed: Bits of all words that the others need; most sentences have none.
         by_needed: The others by slot, each with its place in the order of trying.
     """
 
@@ -53,13 +54,11 @@ class Anchors:
     def among(self, said: int) -> list[tuple[int, Seed]]:
         """Phrases all of whose words are among the bits ``said``, in the order of trying."""
         left = said & self.needed
-        if not left:
-            return self.alone
         chosen = self.alone.copy()
         while left:
-            slot = left.bit_length() - 1
-            left ^= 1 << slot
-            for entry in self.by_needed[slot]:
+            bit = left.bit_length() - 1
+            left ^= 1 << bit
+            for entry in self.by_needed[bit]:
                 mask = entry[1].phrase.mask
                 if said & mask == mask:
                     chosen.append(entry)
@@ -85,6 +84,9 @@ class Program:
         if anchored is None:
             anchored = self._by_role[role] = Anchored(self, role)
         return anchored
+
+
+NO_ANCHORS = Anchors([], 0, {})
 
 
 class Anchored(dict[str, Anchors | None]):
@@ -113,7 +115,7 @@ def _anchors(seeds: Sequence[Seed]) -> Anchors:
         by_needed.setdefault(entry[1].phrase.needed, []).append(entry)
     alone = by_needed.pop(None, [])
     return Anchors(
-        alone, needed=sum(1 << slot for slot in by_needed if slot is not None), by_needed=by_needed
+        alone, needed=mask_of(bit for bit in by_needed if bit is not None), by_needed=by_needed
     )
 
 
@@ -179,7 +181,7 @@ def _compile_phrase(
     anchor = slots[by_rarity[0]]
     return CompiledPhrase(
         slots=slots,
-        mask=sum(1 << slot for slot in set(slots)),
+        mask=mask_of(slots),
         negators=tuple(slot.negator for slot in phrase.slots),
         anchor=by_rarity[0],
         needed=next((slots[at] for at in by_rarity if slots[at] != anchor), None),

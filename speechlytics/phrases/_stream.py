@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import pairwise
 from operator import or_
 from typing import Any
 
@@ -36,11 +37,11 @@ class Stream:
 
     ``broken`` holds the tokens before which there is punctuation or a new sentence;
     ``sentence_starts`` the first tokens of all sentences but the first, ascending; ``asking``
-    the sentences that end with a question mark; ``masks`` the slots that the words of each
-    sentence fill, a bit each; ``notable`` the tokens that may fill a slot, ascending, and
-    ``joined`` those that make a word with the next one, which the recogniser split. Turns are
-    numbered within the call (one turn: consecutive segments of one role), runs are stretches
-    over which the role's words run on.
+    the sentences that end with a question mark; ``masks`` the bits of the slots that the words of
+    each sentence fill, ``mask`` those of all; ``notable`` the tokens that may fill a slot,
+    ascending, and ``joined`` those that make a word with the next one, which the recogniser split.
+    Turns are numbered within the call (one turn: consecutive segments of one role), runs are
+    stretches over which the role's words run on.
     """
 
     role: Role
@@ -50,6 +51,7 @@ class Stream:
     sentence_starts: list[int] = field(default_factory=list)
     asking: set[int] = field(default_factory=set)
     masks: list[int] = field(default_factory=list)
+    mask: int = 0
     notable: list[int] = field(default_factory=list)
     joined: set[int] = field(default_factory=set)
     found: dict[int, tuple[Any, ...]] = field(default_factory=dict)  # matches by id of the phrase
@@ -86,7 +88,7 @@ class Stream:
         return self._indices[self._ordinal(at)][2]
 
     def said(self, first: int, end: int) -> int:
-        """Slots that the sentences with tokens of ``first``…``end - 1`` fill, a bit each."""
+        """Slots that the sentences with tokens of ``first``…``end - 1`` fill, as bits."""
         begin = bisect_right(self.sentence_starts, first)
         after = bisect_left(self.sentence_starts, end, begin) + 1
         return reduce(or_, self.masks[begin:after])
@@ -143,15 +145,11 @@ class Stream:
         tokens, starts = self.tokens, self.sentence_starts
         self.notable = [at for at, token in enumerate(tokens) if token.notable]
         self._join()
-        ends = [*starts, len(tokens)]
-        self.masks = [0] * len(ends)
-        number, mask = 0, 0
-        for at in self.notable:
-            if at >= ends[number]:
-                self.masks[number], mask = mask, 0
-                number = bisect_right(starts, at, number)
-            mask |= tokens[at].mask
-        self.masks[number] = mask
+        masks = [token.mask for token in tokens]
+        self.masks = [
+            reduce(or_, masks[begin:end], 0) for begin, end in pairwise((0, *starts, len(tokens)))
+        ]
+        self.mask = reduce(or_, self.masks)
 
     def _join(self) -> None:
         """Let a token also be the word that it makes with the next one («за пущу»)."""

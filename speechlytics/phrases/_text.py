@@ -77,6 +77,8 @@ class Chunk:
 def analyse_chunk(chunk: str) -> Chunk:
     """Split one chunk («что-нибудь?», ``can't``) into normalised tokens."""
     text = unicodedata.normalize("NFKC", chunk).lower().translate(_APOSTROPHES)
+    if text.isalpha():  # most chunks: no punctuation, no digits
+        return Chunk(tuple(Token(word) for word in _words(text)), NO_BREAK, asks=False)
     text = text.replace("...", "…")
     tokens: list[Token] = []
     pending = NO_BREAK

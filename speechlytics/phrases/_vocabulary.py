@@ -14,7 +14,7 @@ from dataclasses import replace
 from rapidfuzz import fuzz
 
 from speechlytics.phrases._grammar import Slot
-from speechlytics.phrases._heard import Chunks, HeardChunk, Token
+from speechlytics.phrases._heard import Chunks, HeardChunk, Token, mask_of
 from speechlytics.phrases._keys import DICTIONARIES, is_known
 from speechlytics.phrases._languages import NEGATORS
 from speechlytics.phrases._lookup import MIN_JOINED_LENGTH, Lookup, Quality
@@ -84,7 +84,7 @@ class Vocabulary:
         if not known:
             return None
         slots = token.slots | self.slots_of[joined]
-        return replace(token, slots=slots, mask=_mask(slots), joined=joined)
+        return replace(token, slots=slots, mask=mask_of(slots), joined=joined)
 
     def _learn_joined(self, first: str, second: str) -> bool:
         joined = first + second
@@ -138,7 +138,7 @@ class Vocabulary:
             heads = self._heads.get(word, _NO_HEADS)
             if len(self._tokens) >= MAX_REMEMBERED:
                 self._tokens.clear()
-            token = Token(word, slots, _mask(slots), heads, bool(slots or heads))
+            token = Token(word, slots, mask_of(slots), heads, bool(slots or heads))
             self._tokens[word] = token
         return token
 
@@ -234,7 +234,3 @@ class Vocabulary:
 
     def _is_other_word(self, word: str) -> bool:
         return any(is_known(word, language) for language in self._languages)
-
-
-def _mask(slots: frozenset[int]) -> int:
-    return sum(1 << slot for slot in slots)
