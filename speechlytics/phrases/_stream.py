@@ -13,7 +13,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from itertools import pairwise
 from operator import or_
 from typing import Any
 
@@ -145,10 +144,15 @@ class Stream:
         tokens, starts = self.tokens, self.sentence_starts
         self.notable = [at for at, token in enumerate(tokens) if token.notable]
         self._join()
-        masks = [token.mask for token in tokens]
-        self.masks = [
-            reduce(or_, masks[begin:end], 0) for begin, end in pairwise((0, *starts, len(tokens)))
-        ]
+        ends = [*starts, len(tokens)]
+        masks = self.masks = [0] * len(ends)
+        number, mask = 0, 0
+        for at in self.notable:
+            if at >= ends[number]:
+                masks[number], mask = mask, 0
+                number = bisect_right(starts, at, number)
+            mask |= tokens[at].mask
+        masks[number] = mask
         self.mask = reduce(or_, self.masks)
 
     def _join(self) -> None:
