@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Self
+from typing import Any, Self
 
 from pebble import ProcessExpired, ProcessPool
 
+from speechlytics.runner import _watch
 from speechlytics.runner._outcome import Item, Outcome, Result
 
 
@@ -60,6 +61,7 @@ class LocalRunner:
         self._attempts = attempts
         self._ahead = ahead
         self._memory_mb = memory_mb
+        self._watch = _watch.Watch(timeout_s)
         self._pool = self._new_pool()
 
     def _new_pool(self) -> ProcessPool:
@@ -80,6 +82,7 @@ class LocalRunner:
         else:
             self._pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it untyped
         self._pool.join()
+        self._watch.close()
 
     def map(
         self, function: Callable[[Item], Result], items: Iterable[Item]
@@ -87,7 +90,7 @@ class LocalRunner:
         """Yield one outcome per item as they finish; at most ``workers + ahead`` are under way."""
         waiting = iter(items)
         again: deque[tuple[Item, int]] = deque()
-        under_way: dict[Future[Result], tuple[Item, int]] = {}
+        under_way: dict[Future[Result], _watch.Flight[Item]] = {}
         exhausted = False
         while True:
             while len(under_way) < self._workers + self._ahead:
@@ -99,34 +102,63 @@ class LocalRunner:
                     except StopIteration:
                         exhausted = True
                         break
-                future = self._schedule(function, item)
-                under_way[future] = (item, attempt)
+                flight = self._watch.begin(item, attempt)
+                under_way[self._schedule(function, flight)] = flight
             if not under_way:
                 if exhausted and not again:
                     return
                 continue
-            finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
-            for ended in finished:
-                item, attempt = under_way.pop(ended)
-                outcome = self._outcome(ended, item, attempt)
-                if outcome.kind in ("crash", "timeout") and attempt < self._attempts:
-                    again.append((item, attempt + 1))
+            finished, _ = wait(under_way, timeout=_watch.CHECK_EVERY_S, return_when=FIRST_COMPLETED)
+            ended = [(under_way.pop(future), future) for future in finished]
+            for flight, _ in ended:
+                self._watch.end(flight)
+            outcomes = [self._outcome(future, flight) for flight, future in ended]
+            outcomes += self._give_up_lost(under_way, again)
+            for outcome in outcomes:
+                if outcome.kind in ("crash", "timeout") and outcome.attempts < self._attempts:
+                    again.append((outcome.item, outcome.attempts + 1))
                 else:
                     yield outcome
 
-    def _schedule(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
-        try:
-            return self._pool.schedule(function, args=[item], timeout=self._timeout_s)
-        except RuntimeError:
-            # pebble gives a pool up when an idle worker is killed from outside; without the join
-            # its other workers would stay
-            self._pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it untyped
-            self._pool.join()
-            self._pool = self._new_pool()
-            return self._pool.schedule(function, args=[item], timeout=self._timeout_s)
+    def _give_up_lost(
+        self,
+        under_way: dict[Future[Result], _watch.Flight[Item]],
+        again: deque[tuple[Item, int]],
+    ) -> list[Outcome[Item, Result]]:
+        """Outcomes of what the pool lost; a new one goes on with their neighbours."""
+        lost = self._watch.lost(under_way)
+        if not lost:
+            return []
+        # what is done keeps its answer, which stopping the pool does not touch
+        stopped = [future for future in under_way if not future.done()]
+        self._renew_pool()
+        for future in stopped:
+            flight = under_way.pop(future)
+            if future not in lost:
+                again.append((flight.item, flight.attempt))
+        return [_lost(flight) for flight in lost.values()]
 
-    def _outcome(self, future: Future[Result], item: Item, attempt: int) -> Outcome[Item, Result]:
-        error = future.exception()
+    def _schedule(
+        self, function: Callable[[Item], Result], flight: _watch.Flight[Item]
+    ) -> Future[Result]:
+        arguments = [flight.lock, function, flight.item]
+        try:
+            return self._pool.schedule(_watch.hold, args=arguments, timeout=self._timeout_s)
+        except RuntimeError:
+            # pebble gives a pool up when an idle worker is killed from outside
+            self._renew_pool()
+            return self._pool.schedule(_watch.hold, args=arguments, timeout=self._timeout_s)
+
+    def _renew_pool(self) -> None:
+        """Without the join the other workers of the former pool would stay."""
+        self._pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it untyped
+        self._pool.join()
+        self._pool = self._new_pool()
+
+    def _outcome(
+        self, future: Future[Result], flight: _watch.Flight[Item]
+    ) -> Outcome[Item, Result]:
+        error, item, attempt = future.exception(), flight.item, flight.attempt
         if error is None:
             return Outcome(item, "ok", result=future.result(), attempts=attempt)
         if isinstance(error, BrokenProcessPool):
@@ -142,6 +174,11 @@ class LocalRunner:
             message = f"worker ran out of its memory limit ({error or 'no detail'})"
             return Outcome(item, "memory", error=_caused(message, error), attempts=attempt)
         return Outcome(item, "error", error=error, attempts=attempt)
+
+
+def _lost(flight: _watch.Flight[Item]) -> Outcome[Item, Any]:
+    message = f"worker process died while it took the item {_times(flight.attempt)}"
+    return Outcome(flight.item, "crash", error=RuntimeError(message), attempts=flight.attempt)
 
 
 def _times(attempt: int) -> str:

@@ -7,11 +7,12 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from speechlytics.runner import LocalRunner, Outcome
+from speechlytics.runner import LocalRunner, Outcome, _watch
 
 
 def _behave(item: str) -> str:
@@ -93,3 +94,41 @@ def test_idle_workers_killed_from_outside_cost_nothing() -> None:
                     child.kill()
     assert sorted(outcome.item for outcome in done) == sorted(f"x{n}" for n in range(12))
     assert {outcome.kind for outcome in done} == {"ok"}
+
+
+class KillsItsReader:
+    """Kills who unpickles it, as often as it has lives: pebble does not hear that it was taken."""
+
+    def __init__(self, folder: Path, lives: int) -> None:
+        self.folder, self.lives = folder, lives
+
+    def __reduce__(self) -> tuple[Callable[[Path, int], KillsItsReader], tuple[Path, int]]:
+        return _read_or_die, (self.folder, self.lives)
+
+
+def _read_or_die(folder: Path, lives: int) -> KillsItsReader:
+    used = len(list(folder.iterdir()))
+    if used < lives:
+        (folder / str(used)).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return KillsItsReader(folder, lives)
+
+
+def _answer(item: str | KillsItsReader) -> str:
+    return item if isinstance(item, str) else "read"
+
+
+@pytest.mark.parametrize(("lives", "kind"), [(1, "ok"), (9, "crash")])
+def test_an_item_that_is_lost_with_its_taker_is_given_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lives: int, kind: str
+) -> None:
+    for name, value in (("CHECK_EVERY_S", 0.2), ("GONE_AFTER_S", 1.0), ("STUCK_AFTER_S", 4.0)):
+        monkeypatch.setattr(_watch, name, value)
+    items = ["a", "b", KillsItsReader(tmp_path, lives), "c", "d", "e"]
+    with LocalRunner(2, attempts=3) as runner:
+        outcomes = list(runner.map(_answer, items))
+    assert sorted(o.item for o in outcomes if isinstance(o.item, str)) == ["a", "b", "c", "d", "e"]
+    (lost,) = (outcome for outcome in outcomes if not isinstance(outcome.item, str))
+    assert lost.kind == kind
+    if kind == "ok":  # whoever breaks pool after pool may take along neighbours not yet begun
+        assert {outcome.kind for outcome in outcomes} == {"ok"}
