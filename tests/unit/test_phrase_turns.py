@@ -1,8 +1,8 @@
 """Packs on single turns as people say them: how many they find, how many look-alikes fool them.
 
 `tests/data/phrase_turns/LANGUAGE.jsonl` holds turns written from knowledge of support calls, not
-from the packs. The half of them whose SHA-256 is even was looked at when rules were widened
-("tuned"), the other half was only counted ("held").
+from the packs. The half of them whose SHA-256 is even was looked at first when rules were widened
+("tuned"); of the other half ("held") only the older turns were counted without being read.
 """
 
 from __future__ import annotations
@@ -73,13 +73,13 @@ FLOORS: dict[tuple[str, str], Figures] = {
     ("ru", "tuned"): Figures(0.92, 0.96, 0.05),
     ("ru", "held"): Figures(0.78, 0.91, 0.12),
     ("uk", "tuned"): Figures(0.98, 0.96, 0.05),
-    ("uk", "held"): Figures(0.95, 0.91, 0.16),
-    ("be", "tuned"): Figures(0.98, 0.97, 0.03),
-    ("be", "held"): Figures(0.96, 0.92, 0.15),
-    ("en", "tuned"): Figures(0.96, 0.97, 0.03),
-    ("en", "held"): Figures(0.92, 0.95, 0.06),
-    ("hu", "tuned"): Figures(0.95, 0.97, 0.03),
-    ("hu", "held"): Figures(0.93, 0.94, 0.07),
+    ("uk", "held"): Figures(0.95, 0.95, 0.07),
+    ("be", "tuned"): Figures(0.96, 0.97, 0.03),
+    ("be", "held"): Figures(0.96, 0.95, 0.07),
+    ("en", "tuned"): Figures(0.96, 0.96, 0.04),
+    ("en", "held"): Figures(0.95, 0.96, 0.04),
+    ("hu", "tuned"): Figures(0.96, 0.97, 0.03),
+    ("hu", "held"): Figures(0.95, 0.96, 0.03),
 }
 
 
