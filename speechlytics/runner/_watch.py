@@ -66,6 +66,8 @@ class Watch:
     def begin(self, item: Item, attempt: int) -> Flight[Item]:
         """An item that is about to be given to the pool."""
         number = next(self._numbers)
+        # however long the items, or whoever takes the outcomes, kept the pool waiting
+        self._quiet_since = time.monotonic()
         lock = Path(self._folder.name) / f"{number}.lock"
         try:
             lock.touch()

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,18 @@ def test_an_item_that_is_lost_with_its_taker_is_given_again(
     assert lost.kind == kind
     if kind == "ok":  # whoever breaks pool after pool may take along neighbours not yet begun
         assert {outcome.kind for outcome in outcomes} == {"ok"}
+
+
+def test_a_pool_that_waited_long_for_its_first_item_is_not_stuck(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(_watch.time, "monotonic", lambda: now_s[0])
+    watch = _watch.Watch(timeout_s=None)
+    now_s[0] = 10 * _watch.STUCK_AFTER_S  # a large model was loaded meanwhile
+    under_way = {Future[str](): watch.begin("a", 1)}
+    now_s[0] += _watch.CHECK_EVERY_S
+    assert not watch.lost(under_way)
+    now_s[0] += _watch.STUCK_AFTER_S
+    assert watch.lost(under_way) == under_way
+    watch.close()
